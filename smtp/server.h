@@ -17,7 +17,12 @@
 #ifndef POSTGATE_SMTP_SERVER_H
 #define POSTGATE_SMTP_SERVER_H
 
+#include "smtp/body.h"
 #include "smtp/smtp.h"
+
+/* The room that smtp_server_next() wants in `out` before it takes a command: no reply of the
+ * engine's own is longer. With less it says SMTP_SERVER_BLOCKED. */
+#define SMTP_SERVER_OUT_MIN 512
 
 struct smtp_linebuf {
 	uint16_t len;
@@ -26,59 +31,46 @@ struct smtp_linebuf {
 
 /* Shared by all sessions of a listener; outlives them. */
 struct smtp_server_config {
-	const char *hostname;	   /* in banner, EHLO and Received */
-	uint32_t max_recipients;   /* per transaction, >= 100 (RFC 5321 4.5.3.1.8) */
-	uint32_t max_bad_commands; /* 421 4.7.0 and close after so many */
+	const char *hostname;               /* in banner, EHLO and Received */
+	uint32_t max_recipients;            /* per transaction, >= 100 (RFC 5321 4.5.3.1.8) */
+	uint32_t max_bad_commands;          /* 421 4.7.0 and close after so many */
 	uint32_t max_commands_without_mail; /* NOOP/RSET/VRFY... floods; 0: no limit */
-	uint32_t max_received;	   /* Received fields of a message, 100: loop (5.4.6) */
+	uint32_t max_received;              /* Received fields of a message, 100: loop (5.4.6) */
 	/* A buffer for a line that came in part, only for as long as needed: idle sessions hold
 	 * none. NULL when there is none: the engine answers 421 4.3.2 and ends. */
 	struct smtp_linebuf *(*linebuf_get)(void *arg);
 	void (*linebuf_put)(void *arg, struct smtp_linebuf *b);
 	void *arg;
+	uint64_t *
+		errors; /* SMTP_ERRORS counters, one per enum smtp_server_error; NULL: not wanted */
 };
 
 enum smtp_server_event {
-	SMTP_SERVER_MORE,     /* all input used: come back with more */
-	SMTP_SERVER_BLOCKED,  /* wants an answer first, or room in `out`: used says how far it got */
-	SMTP_SERVER_EHLO,     /* answer: smtp_server_ehlo(), or smtp_server_reply() to refuse */
-	SMTP_SERVER_STARTTLS, /* asked in order; answer 220 or 454/5xx. After a 220 the engine takes no
-				 input until smtp_server_tls_started(); input that is already there
-				 is the caller's to treat as an injection (it must close) */
+	SMTP_SERVER_MORE,    /* all input used: come back with more */
+	SMTP_SERVER_BLOCKED, /* wants an answer first, or room in `out`: used says how far it got */
+	SMTP_SERVER_EHLO,    /* answer: smtp_server_ehlo() (HELO too), or smtp_server_reply() to
+				refuse.    A 250 drops an open transaction as RSET does (RFC
+				5321 4.1.4),    a    refusal leaves everything as it was */
+	SMTP_SERVER_STARTTLS, /* asked in order; answer 220 or 454/5xx. After a 220 the engine takes
+				 no input until smtp_server_tls_started(); input that is already
+				 there is the caller's to treat as an injection (it must close) */
 	SMTP_SERVER_MAIL,     /* answer with smtp_server_reply() */
 	SMTP_SERVER_RCPT,     /* likewise; a 2xx counts as accepted */
 	SMTP_SERVER_DATA,     /* likewise; 354 opens the body */
-	SMTP_SERVER_BDAT,     /* a chunk begins: size, last. No answer yet, go on: BODY events follow,
-				 then BDAT_END (or BODY_END for the last). With smtp_server_reject_body()
-				 the chunk is swallowed */
-	SMTP_SERVER_BODY,     /* body octets, ev.body; no answer, go on */
+	SMTP_SERVER_BDAT, /* a chunk begins: size, last. No answer yet, go on: BODY events follow,
+			     then BDAT_END (or BODY_END for the last). With
+			     smtp_server_reject_body() the chunk is swallowed */
+	SMTP_SERVER_BODY, /* body octets, ev.body; no answer, go on */
 	SMTP_SERVER_BDAT_END, /* a chunk that is not the last is complete; answer 250 or an error */
 	SMTP_SERVER_BODY_END, /* the message is complete; answer ends the transaction */
-	SMTP_SERVER_BODY_BAD, /* the body broke a rule (ev.error): nothing after it has been or will be
-				 handed out. The engine swallows the rest and refuses the message
+	SMTP_SERVER_BODY_BAD, /* the body broke a rule (ev.error): nothing after it has been or will
+				 be handed out. The engine swallows the rest and refuses the message
 				 itself at its end with ev.error's reply; abort the next hop now */
 	SMTP_SERVER_RSET,     /* transaction dropped; answered by the engine, no answer wanted */
 	SMTP_SERVER_QUIT,     /* 221 is in `out`; close after it is sent */
-	SMTP_SERVER_END,      /* the engine gave up (too many errors; 421 in `out`); close after it */
+	SMTP_SERVER_END,      /* the session is over (too many errors, or a 421 of the owner's; the
+				 last reply is in `out`); close after it. Said again at each call */
 };
-
-/* Why a body or a command was refused: a counter's name each, smtp_server_error_name(). */
-enum smtp_server_error {
-	SMTP_ERR_NONE,
-	SMTP_ERR_BARE_CR,	/* 554 5.6.0 */
-	SMTP_ERR_BARE_LF,	/* 554 5.6.0 */
-	SMTP_ERR_LINE_TOO_LONG, /* 554 5.6.0, over 998 octets + CRLF */
-	SMTP_ERR_LOOP,		/* 554 5.4.6 */
-	SMTP_ERR_TOO_BIG,	/* 552 5.3.4 */
-	SMTP_ERR_COMMAND_TOO_LONG,
-	SMTP_ERR_SYNTAX,
-	SMTP_ERR_SEQUENCE,
-	SMTP_ERR_UNKNOWN_COMMAND,
-	SMTP_ERR_BAD_PARAMETER,
-	SMTP_ERR_NO_BUFFER,
-	SMTP_ERRORS,
-};
-const char *smtp_server_error_name(enum smtp_server_error e);
 
 /*
  * Form of the body octets handed out. DATA: wire form, that is with stuffed dots and without the
@@ -107,14 +99,37 @@ struct smtp_server_ev {
 
 /* Embedded in the session. Fields are the engine's. */
 struct smtp_server {
-	int state; /* the implementer fills this in */
+	const struct smtp_server_config *config;
+	struct smtp_linebuf
+		*line; /* lent; the part of a line that came in, or the line of the last event */
+	uint64_t size_limit; /* as said in EHLO, 0: none */
+	uint64_t chunk_left; /* octets of a BDAT chunk still to come */
+	struct smtp_body body;
+	uint32_t ext; /* offered in the last EHLO */
+	uint32_t recipients;
+	uint32_t bad_commands;
+	uint32_t idle_commands;
+	uint8_t state;      /* enum smtp_server_state */
+	uint8_t resume;     /* the state after a chunk that is only swallowed */
+	uint8_t awaiting;   /* enum smtp_server_event whose answer is outstanding, or MORE */
+	uint8_t body_error; /* enum smtp_server_error: why the rest of the body is swallowed */
+	bool tls;
+	bool esmtp;
+	bool smtputf8;     /* of the transaction */
+	bool rcpt_refused; /* a recipient of the transaction was refused */
+	bool rejected;     /* smtp_server_reject_body() */
+	bool last;         /* the chunk is the last */
+	bool line_used;    /* `line` belongs to the last event: goes back at the next call */
+	bool skip_line;    /* in a refused line, up to its CRLF */
+	bool skip_cr;      /* the last octet of it was CR */
 };
 
 void smtp_server_init(struct smtp_server *s, const struct smtp_server_config *config);
 /* Gives back what it holds. */
 void smtp_server_fini(struct smtp_server *s);
 /* 220 (or 554/421 to turn the client away) banner. */
-int smtp_server_banner(struct smtp_server *s, uint16_t code, const char *text, struct smtp_out *out);
+int smtp_server_banner(
+	struct smtp_server *s, uint16_t code, const char *text, struct smtp_out *out);
 
 enum smtp_server_event smtp_server_next(struct smtp_server *s, const uint8_t *data, size_t len,
 	size_t *used, struct smtp_out *out, struct smtp_server_ev *ev);
@@ -125,7 +140,8 @@ enum smtp_server_event smtp_server_next(struct smtp_server *s, const uint8_t *da
 int smtp_server_reply(struct smtp_server *s, uint16_t code, struct smtp_status status,
 	struct smtp_str text, struct smtp_out *out);
 /* 250 with the extensions given (enum smtp_ext; size_limit for SIZE, 0 = no fixed limit). */
-int smtp_server_ehlo(struct smtp_server *s, uint32_t ext, uint64_t size_limit, struct smtp_out *out);
+int smtp_server_ehlo(
+	struct smtp_server *s, uint32_t ext, uint64_t size_limit, struct smtp_out *out);
 /* An unasked-for 421 before closing (time-out, shutdown). */
 int smtp_server_goodbye(
 	struct smtp_server *s, struct smtp_status status, const char *text, struct smtp_out *out);
@@ -137,8 +153,8 @@ void smtp_server_tls_started(struct smtp_server *s);
 /* For time-outs: which of RFC 5321 4.5.3.2 applies to the client now. */
 enum smtp_server_wait {
 	SMTP_WAIT_COMMAND, /* 5 min, 4.5.3.2.7 */
-	SMTP_WAIT_BODY,	   /* 3 min per block, 4.5.3.2.5 */
-	SMTP_WAIT_ANSWER,  /* ours to give */
+	SMTP_WAIT_BODY,    /* 3 min per block, 4.5.3.2.5 */
+	SMTP_WAIT_ANSWER,  /* ours to give, a TLS handshake under way, or over */
 };
 enum smtp_server_wait smtp_server_waiting(const struct smtp_server *s);
 /* In a transaction (MAIL accepted, not ended). */

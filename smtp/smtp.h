@@ -12,24 +12,24 @@
 
 /* EHLO keywords. */
 enum smtp_ext {
-	SMTP_EXT_PIPELINING = 1u << 0,		/* RFC 2920 */
-	SMTP_EXT_SIZE = 1u << 1,		/* RFC 1870 */
-	SMTP_EXT_8BITMIME = 1u << 2,		/* RFC 6152 */
-	SMTP_EXT_SMTPUTF8 = 1u << 3,		/* RFC 6531 */
-	SMTP_EXT_CHUNKING = 1u << 4,		/* RFC 3030 */
+	SMTP_EXT_PIPELINING = 1u << 0,          /* RFC 2920 */
+	SMTP_EXT_SIZE = 1u << 1,                /* RFC 1870 */
+	SMTP_EXT_8BITMIME = 1u << 2,            /* RFC 6152 */
+	SMTP_EXT_SMTPUTF8 = 1u << 3,            /* RFC 6531 */
+	SMTP_EXT_CHUNKING = 1u << 4,            /* RFC 3030 */
 	SMTP_EXT_ENHANCEDSTATUSCODES = 1u << 5, /* RFC 2034 */
-	SMTP_EXT_STARTTLS = 1u << 6,		/* RFC 3207 */
-	SMTP_EXT_DSN = 1u << 7,			/* RFC 3461 */
-	SMTP_EXT_REQUIRETLS = 1u << 8,		/* RFC 8689 */
+	SMTP_EXT_STARTTLS = 1u << 6,            /* RFC 3207 */
+	SMTP_EXT_DSN = 1u << 7,                 /* RFC 3461 */
+	SMTP_EXT_REQUIRETLS = 1u << 8,          /* RFC 8689 */
 };
 
 /* Limits of RFC 5321 4.5.3.1, raised where an extension raises them. */
 #define SMTP_COMMAND_LINE_MAX 4096 /* octets with CRLF, all extensions' parameters included */
 #define SMTP_TEXT_LINE_MAX    1000 /* octets with CRLF, without the stuffed dot */
 #define SMTP_REPLY_LINE_MAX   1000 /* we accept more than the 512 that we send */
-#define SMTP_PATH_MAX	      256
-#define SMTP_LOCAL_MAX	      64
-#define SMTP_DOMAIN_MAX	      255
+#define SMTP_PATH_MAX         256
+#define SMTP_LOCAL_MAX        64
+#define SMTP_DOMAIN_MAX       255
 
 /* Where an engine writes: the caller's buffer. An engine writes a whole reply or command or, if it
  * does not fit, nothing, and says so with -ENOBUFS: drain and call again. */
@@ -53,19 +53,20 @@ struct smtp_status {
 
 /* Reverse-path or forward-path as parsed by smtp_path_parse(). */
 struct smtp_path {
-	struct smtp_str raw;	/* without the angle brackets and without a source route */
-	struct smtp_str local;	/* as written, quotes included */
+	struct smtp_str raw;    /* without the angle brackets and without a source route */
+	struct smtp_str local;  /* as written, quotes included */
 	struct smtp_str domain; /* as written; empty for <> and <Postmaster> */
-	bool literal;		/* domain is an address literal, brackets included */
-	bool utf8;		/* has non-ASCII octets (needs SMTPUTF8) */
+	bool literal;           /* domain is an address literal, brackets included */
+	bool utf8;              /* has non-ASCII octets (needs SMTPUTF8) */
 };
 
 /* MAIL FROM with its parameters. */
 struct smtp_mail {
 	struct smtp_path from; /* empty raw: the null reverse-path */
-	struct smtp_str params; /* as written, to be relayed after filtering by what the next hop has */
-	uint64_t size;		/* SIZE=, 0 if not given */
-	bool body_8bit;		/* BODY=8BITMIME */
+	struct smtp_str
+		params; /* as written, to be relayed after filtering by what the next hop has */
+	uint64_t size;  /* SIZE=, 0 if not given */
+	bool body_8bit; /* BODY=8BITMIME */
 	bool smtputf8;
 	bool requiretls;
 };
