@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "smtp/address.h"
 #include "smtp/text.h"
 
 #define LINE_MAX 512 /* RFC 5321 4.5.3.1.5, CRLF included */
@@ -19,11 +20,13 @@ static void reply_put_status(struct text_writer *w, struct smtp_status status)
 
 static void reply_put_text(struct text_writer *w, struct smtp_str s, bool utf8)
 {
-	for (size_t i = 0; i < s.len; i++) {
+	for (size_t i = 0; i < s.len;) {
 		uint8_t c = (uint8_t)s.data[i];
-		bool good = c >= 0x80 ? utf8 : (c >= ' ' && c != 0x7f) || c == '\t';
+		size_t n = c >= 0x80 ? smtp_utf8_len(s.data + i, s.len - i) : 1;
+		bool good = c >= 0x80 ? n && utf8 : (c >= ' ' && c != 0x7f) || c == '\t';
 
-		text_put(w, good ? &s.data[i] : "?", 1);
+		text_put(w, good ? &s.data[i] : "?", good ? n : 1);
+		i += good ? n : 1;
 	}
 }
 
