@@ -37,8 +37,12 @@ struct net_meta {
 	uint8_t ecn;   /* the two ECN bits of the IP header, RFC 3168 5 */
 	uint8_t ttl;   /* TTL or hop limit as received */
 	uint8_t proto; /* IPPROTO_* of the payload */
+	uint8_t flags; /* NET_META_* */
 };
-#define NET_META_SIZE 64
+/* Put together from fragments, which a device spreads by addresses alone: the worker that owns the
+ * connection may be another one. */
+#define NET_META_REASSEMBLED 1
+#define NET_META_SIZE        64
 
 /* Configuration: built by the control thread, immutable, alive until every worker has let it go. */
 struct net_addr_config {
@@ -49,7 +53,7 @@ struct net_addr_config {
 struct net_iface_config {
 	uint16_t port_id;
 	uint16_t vlan_id; /* 0: untagged */
-	uint16_t mtu;	  /* of the IP packet, bytes */
+	uint16_t mtu;     /* of the IP packet, bytes */
 	enum net_side side;
 	uint16_t addr_count;
 	const struct net_addr_config *addrs;
@@ -76,7 +80,7 @@ struct net_icmp_error {
 	uint16_t local_port, remote_port;
 	uint32_t seq;
 	uint8_t type, code; /* as on the wire, of the family of `local` */
-	uint16_t mtu;	    /* next-hop MTU for "fragmentation needed"/"packet too big", else 0 */
+	uint16_t mtu;       /* next-hop MTU for "fragmentation needed"/"packet too big", else 0 */
 };
 
 struct net_upper {
@@ -103,9 +107,11 @@ struct net_lower {
 };
 
 struct net_limits {
-	uint32_t neighbours;	  /* entries of the ARP and ND table, all interfaces */
+	uint32_t neighbours;         /* entries of the ARP and ND table, all interfaces */
 	uint16_t hold_per_neighbour; /* packets kept while a neighbour is being resolved */
-	uint32_t icmp_per_second; /* errors that we send at most, RFC 1812 4.3.2.8, RFC 4443 2.4 f */
+	uint32_t
+		icmp_per_second; /* errors that we send at most, RFC 1812 4.3.2.8, RFC 4443 2.4 f */
+	uint32_t frag_datagrams; /* being reassembled at once; 0: 64 */
 };
 
 struct net_params {
@@ -113,7 +119,8 @@ struct net_params {
 	struct net_lower lower;
 	struct net_limits limits;
 	struct rte_mempool *pool; /* for ARP, ND and ICMP frames; the worker's control pool */
-	int socket_id;		  /* NUMA node, -1 any */
+	int socket_id;            /* NUMA node, -1 any */
+	bool quiet;               /* another worker announces our addresses to the link */
 };
 
 /* 0 or -errno (ENOMEM, EINVAL). All memory is taken here. */
@@ -124,15 +131,25 @@ void net_destroy(struct net *n);
  * -EINVAL: more interfaces or addresses than there is room for. */
 int net_set_config(struct net *n, const struct net_config *config, uint64_t now);
 
+/* What net_set_config() would say of it, for the control thread to ask before it publishes. */
+int net_check_config(const struct net_config *config);
+
 /* A burst of frames from one port. */
-void net_input(struct net *n, uint16_t port_id, struct rte_mbuf **pkts, uint16_t count, uint64_t now);
+void net_input(
+	struct net *n, uint16_t port_id, struct rte_mbuf **pkts, uint16_t count, uint64_t now);
+/* Copies of frames that another worker got (upper.spread): learned from, never answered or spread.
+ */
+void net_input_spread(
+	struct net *n, uint16_t port_id, struct rte_mbuf **pkts, uint16_t count, uint64_t now);
 
 /*
- * Sends one L4 packet: `m` starts at the L4 header. Adds IP, Ethernet and VLAN headers (the mbuf has
- * NET_HEADROOM bytes of headroom), checksums (offloaded or in software, for TCP the L4 one too),
- * resolves the neighbour. With m->tso_segsz set and RTE_MBUF_F_TX_TCP_SEG in ol_flags the port must
- * have TSO (net_tx_offloads()). `tos` is the whole traffic class byte, ECN included. Sets DF.
- * 0, or -EHOSTUNREACH (no route), -ENOBUFS (hold queue full), -EMSGSIZE; m is gone in any case.
+ * Sends one L4 packet: `m` starts at the L4 header. Adds IP, Ethernet and VLAN headers (the mbuf
+ * has NET_HEADROOM bytes of headroom), checksums (offloaded or in software, for TCP the L4 one
+ * too), resolves the neighbour. With m->tso_segsz set and RTE_MBUF_F_TX_TCP_SEG in ol_flags the
+ * port must have TSO (net_tx_offloads()). The route is looked up among those of the interface that
+ * has `src` (the strong host model of RFC 1122 3.3.4.2), so that each side may have a default
+ * gateway. `tos` is the whole traffic class byte, ECN included. Sets DF. 0, or -EHOSTUNREACH (no
+ * route), -ENOBUFS (hold queue full), -EMSGSIZE; m is gone in any case.
  */
 #define NET_HEADROOM 64
 int net_output(struct net *n, struct rte_mbuf *m, const struct ip_addr *src,
@@ -152,6 +169,11 @@ uint64_t net_tx_offloads(const struct net *n, const struct ip_addr *dst);
 bool net_source_address(const struct net *n, const struct ip_addr *dst, struct ip_addr *src);
 /* Whether it is one of our own addresses; *iface is filled in if not NULL. */
 bool net_is_local(const struct net *n, const struct ip_addr *a, uint8_t *iface);
+
+/* The peer made progress (it acknowledged new data): the neighbour that leads to it is reachable
+ * and needs no probe, RFC 4861 7.3.1. `src` is our address of the connection. */
+void net_confirm_neighbour(
+	struct net *n, const struct ip_addr *src, const struct ip_addr *dst, uint64_t now);
 
 /* Counters: worker rw, others read them relaxed. Names are the operator's ("ip4_bad_checksum"). */
 size_t net_counter_count(void);
