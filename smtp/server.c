@@ -202,6 +202,11 @@ static bool server_in_chunk(const struct smtp_server *s)
 	return s->state == SERVER_CHUNK || s->state == SERVER_SKIP;
 }
 
+bool smtp_server_due(const struct smtp_server *s)
+{
+	return s->awaiting == SMTP_SERVER_MORE && server_in_chunk(s) && s->chunk_left == 0;
+}
+
 enum smtp_server_event smtp_server_next(struct smtp_server *s, const uint8_t *data, size_t len,
 	size_t *used, struct smtp_out *out, struct smtp_server_ev *ev)
 {
@@ -220,7 +225,7 @@ enum smtp_server_event smtp_server_next(struct smtp_server *s, const uint8_t *da
 		if (s->awaiting != SMTP_SERVER_MORE || s->state == SERVER_CONNECT ||
 			s->state == SERVER_TLS)
 			return SMTP_SERVER_BLOCKED;
-		if (*used == len && !(server_in_chunk(s) && s->chunk_left == 0))
+		if (*used == len && !smtp_server_due(s))
 			return SMTP_SERVER_MORE;
 		if (s->state == SERVER_DATA || server_in_chunk(s)) {
 			event = smtp_server_body(s, data + *used, len - *used, &n, out, ev);

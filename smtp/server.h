@@ -10,6 +10,9 @@
  *           ... act on ev; answer with smtp_server_reply(), now or later
  *   }
  *
+ * until it says SMTP_SERVER_MORE or SMTP_SERVER_BLOCKED, also with `len` 0: the end of a BDAT chunk
+ * is an event that uses no octets, and smtp_server_due() says that there is one.
+ *
  * After an event that wants an answer the engine returns SMTP_SERVER_BLOCKED until it has it: input
  * stays with the caller, which is what closes the client's window. Pointers in an event hold until
  * the next call for this engine.
@@ -133,6 +136,9 @@ int smtp_server_banner(
 
 enum smtp_server_event smtp_server_next(struct smtp_server *s, const uint8_t *data, size_t len,
 	size_t *used, struct smtp_out *out, struct smtp_server_ev *ev);
+
+/* smtp_server_next() has something to say without any input. */
+bool smtp_server_due(const struct smtp_server *s);
 
 /* Answers the event that the engine waits for. `text` may have several lines, split by '\n'; the
  * enhanced code goes on each (left out for EHLO/HELO sessions without it as RFC 2034 says).
