@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Results of postgated for people: one function a command. What a result lacks shows as "-". */
+#ifndef POSTGATE_CONTROL_CLI_RENDER_H
+#define POSTGATE_CONTROL_CLI_RENDER_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+void render_status(const json_t *result, FILE *out);
+void render_workers(const json_t *result, FILE *out);
+void render_stats(const json_t *result, FILE *out);
+void render_sessions(const json_t *result, FILE *out);
+void render_next_hops(const json_t *result, FILE *out);
+void render_partner(const json_t *result, FILE *out);
+void render_partners(const json_t *result, FILE *out);
+void render_partner_changed(const json_t *result, FILE *out);
+void render_reload(const json_t *result, FILE *out);
+void render_events(const json_t *result, FILE *out);
+
+/* Fields of an object: "" and 0 for what is not there. */
+const char *render_text(const json_t *object, const char *key);
+json_int_t render_int(const json_t *object, const char *key);
+
+#endif
