@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/clock.h"
 #include "dataplane/gateway/gateway.h"
 #include "dataplane/net/net.h"
 #include "dataplane/tcp/tcp.h"
@@ -24,6 +25,10 @@ struct worker_group {
 	struct worker **workers;
 	/* RCU: the committed generation, NULL before the first. */
 	const struct gateway_generation *generation; // control: rw (rcu_assign_pointer), worker: ro
+	/* CLOCK_REALTIME minus the workers' clock, ns; refreshed by the control thread each second
+	 * (worker_realtime_refresh()). */
+	uint64_t realtime_offset_ns; // control: rw, worker: ro relaxed
+	struct clock_tsc clock;	// clock_tsc_init() before the first worker_create()
 	_Atomic bool stop;	// leave the loop now
 	_Atomic bool drain;	// finish what is in flight, take nothing new
 };
@@ -47,6 +52,9 @@ int worker_create(const struct worker_params *params, struct worker **out);
 void worker_destroy(struct worker *w);
 /* The lcore's function: runs until group->stop. */
 int worker_main(void *worker);
+
+/* About once a second, by the control thread: the workers ask no clock but the TSC. */
+void worker_realtime_refresh(struct worker_group *group);
 
 /* --- From the control thread, while the worker runs --- */
 

@@ -8,7 +8,7 @@
 
 struct session;
 
-#define GATEWAY_RECEIVED_MAX 1024
+#define GATEWAY_RECEIVED_MAX 2048 /* SMTP_RECEIVED_MAX: it always fits */
 
 /* Octets written, CRLF included; never a dot first. */
 size_t gateway_received(const struct session *s, char *out, size_t size, uint64_t now);
