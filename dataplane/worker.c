@@ -2,7 +2,8 @@
 /*
  * The worker's loop, the only file that knows the order of things:
  *
- *   rx_burst -> net_input -> tcp_input -> timers -> tcp_dispatch -> gateway -> tcp_output -> tx_burst
+ *   rx_burst -> net_input -> tcp_input -> timers -> tcp_dispatch -> gateway -> tcp_output ->
+ * tx_burst
  *
  * and then the RCU quiescent state. No pointer into a generation or a policy map is held across it
  * but the adopted generation, which the control thread keeps until every worker has a later one.
@@ -28,20 +29,21 @@
 #include "dataplane/tcp/wheel.h"
 #include "tls/tls.h"
 
-#define RX_BURST	64
-#define SEGMENTS_MAX	256  /* TCP segments of one loop before they are handed on */
-#define DISPATCH_BUDGET 256  /* connections with events a loop: bounds what one burst can hold up */
-#define TIMER_BUDGET	256
-#define HANDOFF_SIZE	1024 /* packets from one worker to another */
-#define IDLE_LOOPS	64   /* loops without work before an idle sleep */
-#define TICK		UINT64_C(100000000) /* ns, of net_tick() */
-#define MBUF_DATA	(2048 + RTE_PKTMBUF_HEADROOM)
+#define RX_BURST        64
+#define SEGMENTS_MAX    256 /* TCP segments of one loop before they are handed on */
+#define DISPATCH_BUDGET 256 /* connections with events a loop: bounds what one burst can hold up \
+			     */
+#define TIMER_BUDGET 256
+#define HANDOFF_SIZE 1024                /* packets from one worker to another */
+#define IDLE_LOOPS   64                  /* loops without work before an idle sleep */
+#define TICK         UINT64_C(100000000) /* ns, of net_tick() */
+#define MBUF_DATA    (2048 + RTE_PKTMBUF_HEADROOM)
 
-#define WORKER_COUNTERS(X)                                                                         \
-	X(HANDOFF_OUT, "worker_handoff_out")                                                       \
-	X(HANDOFF_IN, "worker_handoff_in")                                                         \
-	X(HANDOFF_DROP, "worker_drop_handoff_full")                                                \
-	X(SPREAD_NO_MBUF, "worker_drop_spread_no_mbuf")                                            \
+#define WORKER_COUNTERS(X)                              \
+	X(HANDOFF_OUT, "worker_handoff_out")            \
+	X(HANDOFF_IN, "worker_handoff_in")              \
+	X(HANDOFF_DROP, "worker_drop_handoff_full")     \
+	X(SPREAD_NO_MBUF, "worker_drop_spread_no_mbuf") \
 	X(BAD_GENERATION, "worker_generation_not_adopted")
 
 enum worker_counter {
@@ -54,8 +56,8 @@ enum worker_counter {
 /* What a hand-off ring's pointer stands for, in its low bits (mbufs are cache line aligned). */
 enum handoff_kind {
 	HANDOFF_SEGMENT, /* struct net_meta filled in, data at the TCP header */
-	HANDOFF_FRAME,	 /* a copy of an ARP or ND frame; m->port is the port */
-	HANDOFF_ERROR,	 /* data is a struct net_icmp_error */
+	HANDOFF_FRAME,   /* a copy of an ARP or ND frame; m->port is the port */
+	HANDOFF_ERROR,   /* data is a struct net_icmp_error */
 	HANDOFF_KINDS = 3,
 };
 
@@ -69,9 +71,9 @@ struct worker {
 	struct tls_lib *tls;
 	struct gateway_event_ring *events;
 	struct rte_mempool *tx_pool, *ctl_pool;
-	struct rte_ring **incoming;		   /* by worker that hands off; one producer each */
-	const struct gateway_generation *gen;	   // worker: rw
-	uint64_t gen_number;			   // worker: rw, control: ro relaxed
+	struct rte_ring **incoming;                /* by worker that hands off; one producer each */
+	const struct gateway_generation *gen;      // worker: rw
+	uint64_t gen_number;                       // worker: rw, control: ro relaxed
 	uint64_t cycles_busy, cycles_total, loops; // worker: rw, control: ro relaxed
 	uint64_t counters[WORKER_COUNTER_COUNT];   // worker: rw, control: ro relaxed
 	uint64_t next_tick;
@@ -93,7 +95,8 @@ static uint64_t worker_now(const struct worker *w)
 
 /* --- Between workers --- */
 
-static void worker_hand_off(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handoff_kind kind)
+static void worker_hand_off(
+	struct worker *w, uint16_t to, struct rte_mbuf *m, enum handoff_kind kind)
 {
 	struct worker *other = w->params.group->workers[to];
 	void *p = (void *)((uintptr_t)m | (uintptr_t)kind);
@@ -235,7 +238,8 @@ static int worker_tcp_rx_worker(void *arg, const struct ip_addr *src, uint16_t s
 		return 0;
 	if (!w->gen || !net_is_local(w->net, dst, &iface))
 		return -1;
-	return port_rx_worker(w->params.ports[w->gen->net.ifaces[iface].port_id], src, sport, dst, dport);
+	return port_rx_worker(
+		w->params.ports[w->gen->net.ifaces[iface].port_id], src, sport, dst, dport);
 }
 
 /* --- The loop's parts --- */
@@ -274,7 +278,8 @@ static uint32_t worker_receive_handoffs(struct worker *w, uint64_t now)
 			continue;
 		n = rte_ring_sc_dequeue_burst(w->incoming[i], items, RX_BURST, NULL);
 		for (unsigned int k = 0; k < n; k++) {
-			struct rte_mbuf *m = (struct rte_mbuf *)((uintptr_t)items[k] & ~(uintptr_t)3);
+			struct rte_mbuf *m =
+				(struct rte_mbuf *)((uintptr_t)items[k] & ~(uintptr_t)3);
 
 			switch ((uintptr_t)items[k] & 3) {
 			case HANDOFF_SEGMENT:
@@ -283,7 +288,7 @@ static uint32_t worker_receive_handoffs(struct worker *w, uint64_t now)
 				w->segments[w->segment_count++] = m;
 				break;
 			case HANDOFF_FRAME:
-				net_learn(w->net, m->port, m, now);
+				net_input_spread(w->net, m->port, &m, 1, now);
 				break;
 			case HANDOFF_ERROR:
 				tcp_icmp_error(w->tcp,
@@ -411,7 +416,8 @@ int worker_main(void *worker)
 		rcu_quiescent_state();
 		end = rte_rdtsc();
 		__atomic_store_n(&w->loops, w->loops + 1, __ATOMIC_RELAXED);
-		__atomic_store_n(&w->cycles_total, w->cycles_total + (end - begin), __ATOMIC_RELAXED);
+		__atomic_store_n(
+			&w->cycles_total, w->cycles_total + (end - begin), __ATOMIC_RELAXED);
 		if (work > 0) {
 			__atomic_store_n(
 				&w->cycles_busy, w->cycles_busy + (end - begin), __ATOMIC_RELAXED);
@@ -455,8 +461,7 @@ static int worker_create_rings(struct worker *w, int socket_id)
 	uint16_t count = w->params.group->count;
 	char name[RTE_RING_NAMESIZE];
 
-	w->incoming = rte_zmalloc_socket(
-		"incoming", count * sizeof(w->incoming[0]), 64, socket_id);
+	w->incoming = rte_zmalloc_socket("incoming", count * sizeof(w->incoming[0]), 64, socket_id);
 	if (!w->incoming)
 		return -ENOMEM;
 	for (uint16_t i = 0; i < count; i++) {
@@ -478,9 +483,13 @@ static int worker_create_net(struct worker *w, int socket_id)
 			.tcp_segment = worker_tcp_segment,
 			.tcp_error = worker_tcp_error,
 			.spread = worker_spread},
-		.lower = {.arg = w, .tx = worker_tx, .tx_offloads = worker_tx_offloads, .mac = worker_mac},
+		.lower = {.arg = w,
+			.tx = worker_tx,
+			.tx_offloads = worker_tx_offloads,
+			.mac = worker_mac},
 		.limits = {.neighbours = 16384, .hold_per_neighbour = 16, .icmp_per_second = 1000},
 		.pool = w->ctl_pool,
+		.quiet = w->params.index != 0,
 		.socket_id = socket_id,
 	};
 

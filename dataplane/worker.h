@@ -28,23 +28,24 @@ struct worker_group {
 	/* CLOCK_REALTIME minus the workers' clock, ns; refreshed by the control thread each second
 	 * (worker_realtime_refresh()). */
 	uint64_t realtime_offset_ns; // control: rw, worker: ro relaxed
-	struct clock_tsc clock;	// clock_tsc_init() before the first worker_create()
-	_Atomic bool stop;	// leave the loop now
-	_Atomic bool drain;	// finish what is in flight, take nothing new
+	struct clock_tsc clock;      // clock_tsc_init() before the first worker_create()
+	_Atomic bool stop;           // leave the loop now
+	_Atomic bool drain;          // finish what is in flight, take nothing new
 };
 
 struct worker_params {
 	struct worker_group *group;
-	uint16_t index;		/* 0..count-1; also the RX and TX queue of every port */
+	uint16_t index; /* 0..count-1; also the RX and TX queue of every port */
 	unsigned int lcore;
-	struct port **ports;	/* by port_id */
+	struct port **ports; /* by port_id */
 	uint16_t port_count;
-	struct tcp_config tcp;	/* secret and sizes; worker and worker_count are filled in */
+	struct tcp_config tcp; /* secret and sizes; worker and worker_count are filled in */
 	uint32_t max_sessions;
 	uint32_t tx_mbufs, ctl_mbufs;
 	uint32_t event_ring_size;
-	uint32_t idle_sleep_us; /* 0: poll for ever. Else sleep that long after loops without work, as
-				   OVS-DPDK's pmd-sleep-max: for shared cores (lab), not appliances */
+	uint32_t idle_sleep_us; /* 0: poll for ever. Else sleep that long after loops without work,
+				   as OVS-DPDK's pmd-sleep-max: for shared cores (lab), not
+				   appliances */
 };
 
 /* On the control thread, before the lcores are launched: takes all memory. 0 or -errno. */
@@ -90,8 +91,8 @@ struct worker_question {
 		WORKER_ASK_TCP,
 	} kind;
 	uint32_t cursor; /* in: where to start; out: where to go on, UINT32_MAX at the end */
-	uint32_t max;	 /* entries that fit; at most 64 a question, to bound the worker's work */
-	uint32_t count;	 /* out */
+	uint32_t max;    /* entries that fit; at most 64 a question, to bound the worker's work */
+	uint32_t count;  /* out */
 	union {
 		struct gateway_session_info *sessions;
 		struct gateway_next_hop_info *next_hops;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sessions per client address of one worker: an open-addressed table with backward-shift deletion, at
- * most half full. IPv6 clients count by /64 (RFC 4291: one subscriber).
+ * Sessions per client address of one worker: an open-addressed table with backward-shift deletion,
+ * at most half full. IPv6 clients count by /64 (RFC 4291: one subscriber).
  */
 #ifndef POSTGATE_DATAPLANE_GATEWAY_CLIENTS_H
 #define POSTGATE_DATAPLANE_GATEWAY_CLIENTS_H

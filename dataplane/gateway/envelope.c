@@ -164,8 +164,8 @@ static void envelope_get(const struct envelope *e, uint32_t index, uint8_t *buf,
 		.utf8 = r->flags & RECORD_PATH_UTF8,
 		.literal = r->flags & RECORD_LITERAL,
 	};
-	path->local = (struct smtp_str){
-		(char *)buf, r->domain_len > 0 ? r->domain_at - 1u : r->path_len};
+	path->local =
+		(struct smtp_str){(char *)buf, r->domain_len > 0 ? r->domain_at - 1u : r->path_len};
 	*params = (struct smtp_str){(char *)buf + r->path_len, r->params_len};
 }
 
@@ -181,7 +181,8 @@ void envelope_get_mail(const struct envelope *e, uint8_t *buf, struct smtp_mail 
 	mail->requiretls = r.flags & RECORD_REQUIRETLS;
 }
 
-void envelope_get_rcpt(const struct envelope *e, uint32_t index, uint8_t *buf, struct smtp_rcpt *rcpt)
+void envelope_get_rcpt(
+	const struct envelope *e, uint32_t index, uint8_t *buf, struct smtp_rcpt *rcpt)
 {
 	struct envelope_record r;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The gateway of one worker as a whole: its pools, listeners, generations, and what others ask of it. */
+/* The gateway of one worker as a whole: its pools, listeners, generations, and what others ask of
+ * it. */
 #include "dataplane/gateway/gateway.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The mail gateway of one worker: sessions (one downstream and one upstream leg each), connections to
- * next hops and their health. All calls from the worker's own thread unless it says otherwise.
+ * The mail gateway of one worker: sessions (one downstream and one upstream leg each), connections
+ * to next hops and their health. All calls from the worker's own thread unless it says otherwise.
  */
 #ifndef POSTGATE_DATAPLANE_GATEWAY_GATEWAY_H
 #define POSTGATE_DATAPLANE_GATEWAY_GATEWAY_H
@@ -20,13 +20,13 @@ struct gateway;
 
 struct gateway_params {
 	struct tcp_stack *tcp;
-	struct net *net;	/* for source addresses; NULL in tests: `local` is used */
+	struct net *net; /* for source addresses; NULL in tests: `local` is used */
 	struct wheel *wheel;
 	struct gateway_event_ring *events;
-	uint16_t worker;	/* index: picks the worker's TLS contexts of a generation */
+	uint16_t worker; /* index: picks the worker's TLS contexts of a generation */
 	uint32_t max_sessions;
-	uint32_t max_upstreams; /* connections to next hops, idle ones included */
-	struct ip_addr local[2]; /* source addresses without a net: v4, v6 */
+	uint32_t max_upstreams;      /* connections to next hops, idle ones included */
+	struct ip_addr local[2];     /* source addresses without a net: v4, v6 */
 	uint64_t realtime_offset_ns; /* CLOCK_REALTIME minus the worker's clock, at start */
 	int socket_id;
 };
@@ -35,8 +35,8 @@ struct gateway_params {
 int gateway_create(const struct gateway_params *params, struct gateway **out);
 void gateway_destroy(struct gateway *g);
 
-/* Adopts a generation: opens and closes listeners, starts health checks. Sessions in a transaction go
- * on under what they copied. The pointer is used until the next call of this. */
+/* Adopts a generation: opens and closes listeners, starts health checks. Sessions in a transaction
+ * go on under what they copied. The pointer is used until the next call of this. */
 int gateway_set_generation(struct gateway *g, const struct gateway_generation *gen, uint64_t now);
 /* Keeps the date of Received and of events right: called by the worker about once a second. */
 void gateway_set_realtime(struct gateway *g, uint64_t realtime_ns, uint64_t now);
@@ -70,11 +70,12 @@ struct gateway_next_hop_info {
 	struct ip_addr addr;
 	uint16_t port;
 	bool up, checked, tls, verified;
-	uint32_t ext;	     /* enum smtp_ext offered, over TLS where the level has it */
-	uint32_t active, idle; /* connections of this worker */
+	uint32_t ext;                   /* enum smtp_ext offered, over TLS where the level has it */
+	uint32_t active, idle;          /* connections of this worker */
 	char error[GATEWAY_EVENT_TEXT]; /* of the last check, "" if up */
 };
-uint32_t gateway_list_next_hops(const struct gateway *g, struct gateway_next_hop_info *out, uint32_t max);
+uint32_t gateway_list_next_hops(
+	const struct gateway *g, struct gateway_next_hop_info *out, uint32_t max);
 
 /* Pools: worker rw, others read them relaxed. */
 struct gateway_usage {

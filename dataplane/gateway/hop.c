@@ -135,7 +135,8 @@ void hop_schedule(struct hop *hop, uint32_t seconds, uint64_t now)
 		wheel_arm(g->params.wheel, &hop->timer, g->health_timer, now + seconds * SECOND);
 }
 
-void hop_set_up(struct hop *hop, uint32_t ext, uint64_t size_limit, bool tls, bool verified, uint64_t now)
+void hop_set_up(
+	struct hop *hop, uint32_t ext, uint64_t size_limit, bool tls, bool verified, uint64_t now)
 {
 	bool news = !hop->up;
 

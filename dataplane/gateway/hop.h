@@ -15,7 +15,8 @@ bool hop_usable(const struct hop *hop);
 uint32_t hop_common_ext(const struct gateway *g, uint64_t *size_limit);
 
 /* Results, of a health check or of a session that tried. */
-void hop_set_up(struct hop *hop, uint32_t ext, uint64_t size_limit, bool tls, bool verified, uint64_t now);
+void hop_set_up(
+	struct hop *hop, uint32_t ext, uint64_t size_limit, bool tls, bool verified, uint64_t now);
 void hop_set_down(struct hop *hop, const char *why, size_t len, uint64_t now);
 /* The next health check in `seconds`. */
 void hop_schedule(struct hop *hop, uint32_t seconds, uint64_t now);

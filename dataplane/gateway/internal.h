@@ -3,8 +3,8 @@
  * What the files of this folder share: the state of one worker's gateway. Everything here is the
  * worker's alone (worker: rw), but for counters and pool levels, which others read relaxed.
  *
- * Life of an object: sessions and upstreams are closed at any time, inside any callback, but go back
- * to their pools only in gateway_poll(), so that no caller up the stack holds a stale pointer.
+ * Life of an object: sessions and upstreams are closed at any time, inside any callback, but go
+ * back to their pools only in gateway_poll(), so that no caller up the stack holds a stale pointer.
  */
 #ifndef POSTGATE_DATAPLANE_GATEWAY_INTERNAL_H
 #define POSTGATE_DATAPLANE_GATEWAY_INTERNAL_H
@@ -27,7 +27,7 @@
 
 #define GATEWAY_MAX_NEXT_HOPS 1024 /* per generation; the control thread refuses more */
 #define GATEWAY_MAX_LISTENERS 256
-#define GATEWAY_OUT_MAX	      8192 /* octets of replies or commands collected before a write */
+#define GATEWAY_OUT_MAX       8192 /* octets of replies or commands collected before a write */
 #define GATEWAY_REPLY_ROOM    4096 /* room a leg must have before we go on with its peer */
 
 struct session;
@@ -39,7 +39,7 @@ TAILQ_HEAD(upstream_list, upstream);
 /* A listener as this worker runs it. */
 struct listener {
 	struct gateway *g;
-	const struct gateway_listener *config; /* of the current generation */
+	const struct gateway_listener *config;   /* of the current generation */
 	struct tcp_listener *tcp[NET_SIDES * 8]; /* one per address it stands for */
 	uint32_t tcp_count;
 	uint32_t id;
@@ -60,11 +60,11 @@ struct hop {
 	bool checked; /* the first health check has ended */
 	bool up;
 	bool tls_seen, verified_seen;
-	uint32_t ext;	     /* EHLO keywords that it offers to us */
+	uint32_t ext; /* EHLO keywords that it offers to us */
 	uint64_t size_limit;
 	uint32_t active, idle_count;
 	struct upstream_list idle; /* last used first */
-	struct upstream *probe;	   /* health check under way */
+	struct upstream *probe;    /* health check under way */
 	struct wheel_timer timer;  /* next health check */
 	char error[GATEWAY_EVENT_TEXT];
 };
@@ -76,28 +76,28 @@ struct gateway {
 	struct pool sessions, upstreams, linebufs, replybufs, envelopes;
 	struct session_list live, dead;
 	struct upstream_list closing; /* closed in this loop */
-	struct clients clients;	      /* sessions per client address */
+	struct clients clients;       /* sessions per client address */
 	struct smtp_server_config server_config;
 	struct smtp_client_config client_config;
 	char hostname[256];
 	struct listener *listeners; /* GATEWAY_MAX_LISTENERS */
-	struct hop *hops;	    /* GATEWAY_MAX_NEXT_HOPS */
-	struct hop **order;	    /* of the current generation, by priority */
+	struct hop *hops;           /* GATEWAY_MAX_NEXT_HOPS */
+	struct hop **order;         /* of the current generation, by priority */
 	uint32_t hop_count;
 	uint32_t rotate; /* shares load among hops of one priority */
 	uint8_t session_timer, upstream_timer, health_timer; /* kinds of the wheel */
 	bool draining;
 	uint32_t next_id;
 	uint64_t id_base;
-	uint64_t realtime_offset; /* CLOCK_REALTIME minus the worker's clock */
+	uint64_t realtime_offset;                 /* CLOCK_REALTIME minus the worker's clock */
 	uint64_t counters[GATEWAY_COUNTER_COUNT]; // worker: rw, others: ro relaxed
-	uint8_t out[GATEWAY_OUT_MAX];		  /* replies and commands being written */
-	char text[SMTP_CLIENT_REPLY_MAX];	  /* reply or error text being handed on */
+	uint8_t out[GATEWAY_OUT_MAX];             /* replies and commands being written */
+	char text[SMTP_CLIENT_REPLY_MAX];         /* reply or error text being handed on */
 	struct smtp_out down_out; /* replies of the session being pumped, over `replies` */
 	uint8_t replies[GATEWAY_OUT_MAX];
-	uint64_t tls_errors[TLS_ERRORS];  /* downstream handshakes by reason */
+	uint64_t tls_errors[TLS_ERRORS];   /* downstream handshakes by reason */
 	uint64_t smtp_errors[SMTP_ERRORS]; /* commands and bodies by reason */
-	uint8_t stuffed[2 * LEG_RECORD];	  /* a BDAT chunk's octets on their way into DATA */
+	uint8_t stuffed[2 * LEG_RECORD];   /* a BDAT chunk's octets on their way into DATA */
 };
 
 static inline void gateway_count(struct gateway *g, enum gateway_counter c, uint64_t n)

@@ -122,7 +122,8 @@ void leg_consume(struct leg *l, size_t len)
 
 bool leg_has_unread(const struct leg *l)
 {
-	return l->carry || (l->tls && tls_pending(l->tls) > 0) || (l->conn && tcp_readable(l->conn) > 0);
+	return l->carry || (l->tls && tls_pending(l->tls) > 0) ||
+	       (l->conn && tcp_readable(l->conn) > 0);
 }
 
 bool leg_unread_beyond(const struct leg *l, size_t len)
@@ -250,7 +251,8 @@ bool leg_flush(struct leg *l)
 void leg_want_space(struct leg *l, uint32_t space)
 {
 	if (l->conn)
-		tcp_want_writable(l->conn, space + (l->tls ? (uint32_t)tls_wire_size(l->tls, 0) : 0));
+		tcp_want_writable(
+			l->conn, space + (l->tls ? (uint32_t)tls_wire_size(l->tls, 0) : 0));
 }
 
 enum tls_status leg_handshake(struct leg *l)

@@ -30,7 +30,7 @@ struct leg_buf {
 /* What the legs of one worker share. */
 struct leg_env {
 	struct tcp_stack *tcp;
-	struct pool bufs;	     /* struct leg_buf */
+	struct pool bufs;            /* struct leg_buf */
 	uint8_t scratch[LEG_RECORD]; /* plaintext being looked at */
 };
 

@@ -7,7 +7,8 @@
 
 void log_next_hop(const struct hop *hop, uint64_t now);
 void log_session(const struct session *s, uint64_t now);
-/* A transaction ended. Code, status and text: the last that the client was, or would have been, told. */
+/* A transaction ended. Code, status and text: the last that the client was, or would have been,
+ * told. */
 void log_message(struct session *s, enum gateway_outcome outcome, uint16_t code,
 	struct smtp_status status, struct smtp_str text, uint64_t now);
 

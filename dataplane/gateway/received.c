@@ -34,7 +34,8 @@ size_t gateway_received(const struct session *s, char *out, size_t size, uint64_
 		.tls_version = str(s->version),
 		.tls_cipher = str(s->cipher),
 		.tls_bits = (uint32_t)s->cipher_bits,
-		.tls_verify = str(s->version ? "NO" : NULL), /* no client certificate is asked for */
+		.tls_verify =
+			str(s->version ? "NO" : NULL), /* no client certificate is asked for */
 		.id = {id, format_id(s->id, id)},
 		.time_s = (int64_t)(gateway_realtime(s->g, now) / SECOND),
 	};
@@ -44,7 +45,8 @@ size_t gateway_received(const struct session *s, char *out, size_t size, uint64_
 
 	envelope_get_mail(&s->envelope, strings, &mail);
 	r.utf8 = mail.smtputf8;
-	if (s->envelope.records == 2) { /* more would tell one recipient of the others, RFC 5321 7.2 */
+	if (s->envelope.records ==
+		2) { /* more would tell one recipient of the others, RFC 5321 7.2 */
 		envelope_get_rcpt(&s->envelope, 1, strings, &rcpt);
 		r.rcpt = rcpt.to.raw;
 	}

@@ -24,7 +24,8 @@ static bool relay_write(struct session *s, const void *data, size_t len, bool mo
 	return false;
 }
 
-static bool relay_command(struct session *s, int ret, const struct smtp_out *out, bool more, uint64_t now)
+static bool relay_command(
+	struct session *s, int ret, const struct smtp_out *out, bool more, uint64_t now)
 {
 	if (ret == 0)
 		return relay_write(s, out->data, out->len, more, now);
@@ -151,7 +152,8 @@ void relay_end(struct session *s, uint64_t now)
 		/* DATA's octets end in CRLF by the engine's word; a BDAT client's may not. */
 		bool crlf = !s->bdat || smtp_stuff_ended_in_crlf(&s->stuff);
 
-		if (!relay_command(s, smtp_client_dot(&s->up->smtp, crlf, &out), &out, false, now)) {
+		if (!relay_command(
+			    s, smtp_client_dot(&s->up->smtp, crlf, &out), &out, false, now)) {
 			relay_answer_final(s, true, now);
 			return;
 		}

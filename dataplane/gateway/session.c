@@ -116,8 +116,8 @@ static void session_flush_replies(struct session *s, uint64_t now)
 	out->len = 0;
 }
 
-void session_reply(struct session *s, uint16_t code, struct smtp_status status, struct smtp_str text,
-	uint64_t now)
+void session_reply(struct session *s, uint16_t code, struct smtp_status status,
+	struct smtp_str text, uint64_t now)
 {
 	struct smtp_out *out = &s->g->down_out;
 
@@ -133,8 +133,8 @@ void session_reply(struct session *s, uint16_t code, struct smtp_status status, 
 		session_flush_replies(s, now);
 }
 
-void session_reply_text(struct session *s, uint16_t code, struct smtp_status status,
-	const char *text, uint64_t now)
+void session_reply_text(
+	struct session *s, uint16_t code, struct smtp_status status, const char *text, uint64_t now)
 {
 	session_reply(s, code, status, (struct smtp_str){text, strlen(text)}, now);
 }
@@ -388,9 +388,12 @@ void session_pump(struct session *s, uint64_t now)
 		if (!session_may_read(s, &limit, now))
 			break;
 		status = leg_peek(&s->down, &data, &len);
-		if (status == LEG_NONE)
+		if (status != LEG_DATA && smtp_server_due(&s->smtp)) {
+			data = (const uint8_t *)"";
+			len = 0; /* the end of a chunk takes no octets */
+		} else if (status == LEG_NONE) {
 			break;
-		if (status != LEG_DATA) {
+		} else if (status != LEG_DATA) {
 			session_end_of_stream(s, status, now);
 			break;
 		}
@@ -404,7 +407,8 @@ void session_pump(struct session *s, uint64_t now)
 			continue;
 		}
 		go_on = session_on_event(s, type, &ev,
-			used < len || (type == SMTP_SERVER_STARTTLS && leg_unread_beyond(&s->down, len)),
+			used < len ||
+				(type == SMTP_SERVER_STARTTLS && leg_unread_beyond(&s->down, len)),
 			now);
 		leg_consume(&s->down, used);
 	}

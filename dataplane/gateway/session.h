@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A session: a client (downstream leg), the transaction it is in, and the connection to the next hop
- * (upstream leg) that serves it. session.c has its life and the pump that reads the client's
+ * A session: a client (downstream leg), the transaction it is in, and the connection to the next
+ * hop (upstream leg) that serves it. session.c has its life and the pump that reads the client's
  * commands, transaction.c what becomes of them, relay.c the body.
  *
  * The rules of design.md, "Mail that is never lost", are marked in the code as [rule N].
@@ -15,13 +15,13 @@
 #include "smtp/body.h"
 
 enum session_state {
-	SESSION_CLOSED,	   /* waits for gateway_poll() to free it */
-	SESSION_COMMAND,   /* the client's turn */
-	SESSION_HANDSHAKE, /* TLS with the client */
-	SESSION_UPSTREAM,  /* `pending` waits for the next hop */
-	SESSION_BODY,	   /* relaying */
-	SESSION_SWALLOW,   /* the body goes nowhere, `final` will answer it */
-	SESSION_VERDICT,   /* final dot sent on, the next hop's answer decides [rule 1] */
+	SESSION_CLOSED,     /* waits for gateway_poll() to free it */
+	SESSION_COMMAND,    /* the client's turn */
+	SESSION_HANDSHAKE,  /* TLS with the client */
+	SESSION_UPSTREAM,   /* `pending` waits for the next hop */
+	SESSION_BODY,       /* relaying */
+	SESSION_SWALLOW,    /* the body goes nowhere, `final` will answer it */
+	SESSION_VERDICT,    /* final dot sent on, the next hop's answer decides [rule 1] */
 	SESSION_LAST_WORDS, /* closing once what is queued has found room */
 };
 const char *session_state_name(enum session_state state);
@@ -32,9 +32,9 @@ enum session_pending {
 	PENDING_MAIL,
 	PENDING_RCPT,
 	PENDING_DATA,
-	PENDING_BDAT,	   /* first chunk, to a next hop without CHUNKING: waits for 354 */
+	PENDING_BDAT,      /* first chunk, to a next hop without CHUNKING: waits for 354 */
 	PENDING_BDAT_HEAD, /* first chunk, waits for a connection that has CHUNKING or not */
-	PENDING_CHUNK,	   /* chunk relayed, not the last */
+	PENDING_CHUNK,     /* chunk relayed, not the last */
 };
 
 #define SESSION_TEXT 192
@@ -71,18 +71,18 @@ struct session {
 	/* The transaction. */
 	enum session_pending pending;
 	struct envelope envelope;
-	uint32_t replayed;   /* records of it that the present next hop has accepted */
-	uint32_t accepted;   /* recipients */
+	uint32_t replayed;         /* records of it that the present next hop has accepted */
+	uint32_t accepted;         /* recipients */
 	uint32_t rotation, choice; /* hop_choice() */
-	uint64_t began;	     /* worker's clock, at MAIL */
-	uint64_t budget;     /* until when the pending command must be answered */
+	uint64_t began;            /* worker's clock, at MAIL */
+	uint64_t budget;           /* until when the pending command must be answered */
 	uint64_t body_bytes;
 	uint64_t chunk_size; /* of the BDAT command being relayed */
 	bool chunk_last;
-	bool bdat;	     /* the client uses BDAT */
-	bool chunked;	     /* and so does the leg to the next hop */
-	bool received_sent;  /* our Received field is on its way */
-	bool logged;	     /* the transaction's event is out */
+	bool bdat;          /* the client uses BDAT */
+	bool chunked;       /* and so does the leg to the next hop */
+	bool received_sent; /* our Received field is on its way */
+	bool logged;        /* the transaction's event is out */
 	struct smtp_stuff stuff;
 	struct policy_verdict verdict;
 	struct session_answer final; /* for SESSION_SWALLOW */
@@ -105,8 +105,8 @@ void session_set_state(struct session *s, enum session_state state);
 /* When session_timer_fire() acts; no later than the budget while an answer is owed. */
 void session_set_timeout(struct session *s, uint32_t seconds, uint64_t now);
 /* Answers the command or body that the engine waits for. */
-void session_reply(struct session *s, uint16_t code, struct smtp_status status, struct smtp_str text,
-	uint64_t now);
+void session_reply(struct session *s, uint16_t code, struct smtp_status status,
+	struct smtp_str text, uint64_t now);
 void session_reply_text(struct session *s, uint16_t code, struct smtp_status status,
 	const char *text, uint64_t now);
 /* Goes on reading the client. */
@@ -142,12 +142,14 @@ void session_upstream_writable(struct session *s, uint64_t now);
 bool relay_begin(struct session *s, uint64_t now);
 /* Head of a further chunk. */
 bool relay_chunk(struct session *s, uint64_t now);
-/* Octets of body that may be handed to relay_body() now, 0: wait for session_upstream_writable(). */
+/* Octets of body that may be handed to relay_body() now, 0: wait for session_upstream_writable().
+ */
 size_t relay_room(struct session *s);
 void relay_body(struct session *s, const uint8_t *data, size_t len, uint64_t now);
 void relay_chunk_end(struct session *s, uint64_t now);
 void relay_end(struct session *s, uint64_t now);
-/* The next hop is lost within the body: aborted, the client hears `final` at its end [rule 2, 3]. */
+/* The next hop is lost within the body: aborted, the client hears `final` at its end [rule 2, 3].
+ */
 void relay_fail(struct session *s, struct smtp_status status, const char *text, uint64_t now);
 void relay_bad(struct session *s, enum smtp_server_error error, uint64_t now);
 

@@ -35,8 +35,8 @@ void transaction_abandon(struct session *s, uint64_t now)
 	static const char text[] = "transaction dropped by client";
 
 	if (s->up) {
-		/* [rule 3] Within the body the connection goes down with it, so that no next hop can
-		 * take the part for the whole. Before it, RSET does. */
+		/* [rule 3] Within the body the connection goes down with it, so that no next hop
+		 * can take the part for the whole. Before it, RSET does. */
 		if (s->state == SESSION_BODY || s->bdat)
 			upstream_abort(s->up, now);
 		else
@@ -88,7 +88,8 @@ void transaction_defer(struct session *s, struct smtp_status status, const char 
 	session_set_state(s, SESSION_COMMAND);
 	session_set_timeout(s, s->g->gen->timeouts.command, now);
 	session_reply_text(s, 451, status, text, now);
-	if (pending == PENDING_MAIL || pending == PENDING_DATA || pending == PENDING_CHUNK)
+	/* After a refused DATA the envelope stands, and the client may try again. */
+	if (pending == PENDING_MAIL || pending == PENDING_CHUNK)
 		transaction_clear(s);
 	session_pump(s, now);
 }
@@ -141,9 +142,9 @@ static void transaction_advance(struct session *s, uint64_t now)
 	if (s->replayed == 0) {
 		envelope_get_mail(&s->envelope, strings, &mail);
 		/* RFC 6152 3: 8-bit content never goes where it was not announced. */
-		ret = mail.body_8bit && !(smtp_client_ext(client) & SMTP_EXT_8BITMIME) ?
-			      -EINVAL :
-			      smtp_client_mail(client, &mail, &out);
+		ret = mail.body_8bit && !(smtp_client_ext(client) & SMTP_EXT_8BITMIME)
+			      ? -EINVAL
+			      : smtp_client_mail(client, &mail, &out);
 	} else if (s->replayed < s->envelope.records) {
 		envelope_get_rcpt(&s->envelope, s->replayed, strings, &rcpt);
 		ret = smtp_client_rcpt(client, &rcpt, &out);
@@ -237,8 +238,8 @@ static bool transaction_allowed(struct session *s, uint64_t now)
 		status = STATUS(5, 7, 10);
 		text = REPLY_ENCRYPTION_NEEDED;
 	}
-	log_message(s, GATEWAY_OUTCOME_POLICY, code, status,
-		(struct smtp_str){text, strlen(text)}, now);
+	log_message(s, GATEWAY_OUTCOME_POLICY, code, status, (struct smtp_str){text, strlen(text)},
+		now);
 	session_reply_text(s, code, status, text, now);
 	return false;
 }
@@ -279,6 +280,11 @@ void transaction_mail(struct session *s, const struct smtp_mail *mail, uint64_t 
 /* A command within the transaction. A next hop lost since the last one is replaced [rule 5]. */
 static void transaction_ask(struct session *s, enum session_pending pending, uint64_t now)
 {
+	if (s->envelope.records == 0) { /* the engine keeps the order: this is our own fault */
+		session_reply_text(s, 451, STATUS(4, 3, 0), REPLY_NEXT_HOP_CHANGED, now);
+		return;
+	}
+	s->logged = false;
 	transaction_wait(s, pending, now);
 	if (s->up) {
 		transaction_advance(s, now);
@@ -290,7 +296,8 @@ static void transaction_ask(struct session *s, enum session_pending pending, uin
 
 void transaction_rcpt(struct session *s, const struct smtp_rcpt *rcpt, uint64_t now)
 {
-	if (envelope_add_rcpt(&s->envelope, &s->g->envelopes, rcpt) != 0) {
+	if (s->envelope.records > 0 &&
+		envelope_add_rcpt(&s->envelope, &s->g->envelopes, rcpt) != 0) {
 		session_reply_text(s, 452, STATUS(4, 5, 3), REPLY_TOO_MANY_RECIPIENTS, now);
 		return;
 	}
@@ -400,7 +407,8 @@ static void transaction_on_data_reply(
 	if (reply->code == 354) {
 		s->pending = PENDING_NONE;
 		if (pending == PENDING_DATA) /* its text is of no use to anybody, RFC 5321 4.2 */
-			session_reply_text(s, 354, STATUS(0, 0, 0), "End data with <CR><LF>.<CR><LF>", now);
+			session_reply_text(
+				s, 354, STATUS(0, 0, 0), "End data with <CR><LF>.<CR><LF>", now);
 		if (s->state == SESSION_CLOSED || !s->up)
 			return;
 		relay_begin(s, now);
@@ -411,13 +419,13 @@ static void transaction_on_data_reply(
 		return;
 	}
 	log_message(s, GATEWAY_OUTCOME_REFUSED, reply->code, reply->status, reply->text, now);
-	upstream_release(s->up, true, now);
-	s->up = NULL;
 	s->pending = PENDING_NONE;
 	if (pending == PENDING_BDAT) {
+		upstream_release(s->up, true, now);
+		s->up = NULL;
 		s->final.code = reply->code;
-		s->final.status = reply->status.class ? reply->status :
-							STATUS((uint8_t)(reply->code / 100), 0, 0);
+		s->final.status = reply->status.class ? reply->status
+						      : STATUS((uint8_t)(reply->code / 100), 0, 0);
 		gateway_copy_text(
 			s->final.text, sizeof(s->final.text), reply->text.data, reply->text.len);
 		s->final.len = (uint16_t)strlen(s->final.text);
@@ -427,7 +435,6 @@ static void transaction_on_data_reply(
 	}
 	session_set_state(s, SESSION_COMMAND);
 	transaction_relay_reply(s, reply, 0, 0, now);
-	transaction_clear(s);
 }
 
 /* Reply to a chunk that was not the last. */
@@ -477,8 +484,8 @@ void session_upstream_reply(struct session *s, enum smtp_client_event type,
 
 		gateway_count(s->g, GATEWAY_C_UPSTREAM_SHUTDOWN, 1);
 		upstream_abort(u, now);
-		session_upstream_failed(s, UPSTREAM_FAIL_SHUTDOWN, false, reply->text.data,
-			reply->text.len, now);
+		session_upstream_failed(
+			s, UPSTREAM_FAIL_SHUTDOWN, false, reply->text.data, reply->text.len, now);
 		return;
 	}
 	switch (type) {
@@ -545,8 +552,8 @@ void session_upstream_failed(struct session *s, enum upstream_failure why, bool 
 		transaction_defer(s, STATUS(4, 4, 2), REPLY_NEXT_HOP_LOST, now);
 		return;
 	}
-	/* [rule 5] Nothing of the body has gone out: another next hop, or for a kept connection that
-	 * turns out to be dead the same one anew. */
+	/* [rule 5] Nothing of the body has gone out: another next hop, or for a kept connection
+	 * that turns out to be dead the same one anew. */
 	if (was_reused && why != UPSTREAM_FAIL_SHUTDOWN) {
 		gateway_count(g, GATEWAY_C_UPSTREAM_RETRY, 1);
 		transaction_next_hop(s, true, now);

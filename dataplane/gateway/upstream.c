@@ -124,8 +124,8 @@ static bool upstream_reusable(const struct upstream *u)
 	const struct hop *hop = u->hop;
 
 	return hop->config && hop->up && !u->g->draining && u->tls_context == hop->tls &&
-		!u->plain_only && smtp_client_idle(&u->smtp) && u->leg.conn &&
-		hop->idle_count < hop->config->max_idle;
+	       !u->plain_only && smtp_client_idle(&u->smtp) && u->leg.conn &&
+	       hop->idle_count < hop->config->max_idle;
 }
 
 static void upstream_make_idle(struct upstream *u, uint64_t now)
@@ -424,7 +424,8 @@ static void upstream_on_starttls(struct upstream *u, const struct smtp_reply *re
 			u, UPSTREAM_FAIL_TLS_REFUSED, reply->text.data, reply->text.len, now);
 		return;
 	}
-	/* Octets behind the 220 that came before our ClientHello were injected, whoever sent them. */
+	/* Octets behind the 220 that came before our ClientHello were injected, whoever sent them.
+	 */
 	if (leg_has_unread(&u->leg)) {
 		gateway_count(g, GATEWAY_C_TLS_OUT_INJECTION, 1);
 		upstream_fail_text(u, UPSTREAM_FAIL_PROTOCOL, "plaintext after STARTTLS", now);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A connection to a next hop: TCP, banner, EHLO, STARTTLS by the hop's level, EHLO again, then ready
- * for transactions one after the other. It serves one session at a time, a health check, or nobody
- * (idle, kept for reuse under the same verdict).
+ * A connection to a next hop: TCP, banner, EHLO, STARTTLS by the hop's level, EHLO again, then
+ * ready for transactions one after the other. It serves one session at a time, a health check, or
+ * nobody (idle, kept for reuse under the same verdict).
  */
 #ifndef POSTGATE_DATAPLANE_GATEWAY_UPSTREAM_H
 #define POSTGATE_DATAPLANE_GATEWAY_UPSTREAM_H
@@ -18,18 +18,18 @@ enum upstream_state {
 	UPSTREAM_HANDSHAKE,
 	UPSTREAM_EHLO_TLS,
 	UPSTREAM_READY, /* for MAIL, or within a transaction */
-	UPSTREAM_RSET,	/* given back within a transaction: idle again after 250 */
+	UPSTREAM_RSET,  /* given back within a transaction: idle again after 250 */
 	UPSTREAM_QUIT,
 };
 const char *upstream_state_name(enum upstream_state state);
 
 /* Why one could not be had, or was lost. */
 enum upstream_failure {
-	UPSTREAM_FAIL_CONNECT,	/* refused, unreachable, no source port */
+	UPSTREAM_FAIL_CONNECT, /* refused, unreachable, no source port */
 	UPSTREAM_FAIL_TIMEOUT,
-	UPSTREAM_FAIL_LOST,	/* closed or reset */
+	UPSTREAM_FAIL_LOST,     /* closed or reset */
 	UPSTREAM_FAIL_SHUTDOWN, /* 421 */
-	UPSTREAM_FAIL_REFUSED,	/* by banner or EHLO reply */
+	UPSTREAM_FAIL_REFUSED,  /* by banner or EHLO reply */
 	UPSTREAM_FAIL_PROTOCOL, /* not SMTP */
 	UPSTREAM_FAIL_TLS_NOT_OFFERED,
 	UPSTREAM_FAIL_TLS_REFUSED,
@@ -48,10 +48,10 @@ struct upstream {
 	uint64_t id;
 	uint64_t deadline, armed_for; /* of the timer: it may fire before the deadline and go on */
 	struct tls_context *tls_context; /* that the handshake was made with */
-	const char *version, *cipher;	 /* OpenSSL's static names; NULL: plain */
+	const char *version, *cipher;    /* OpenSSL's static names; NULL: plain */
 	enum upstream_state state;
-	bool probe;	 /* health check */
-	bool reused;	 /* has done a transaction: may turn out to be dead */
+	bool probe;      /* health check */
+	bool reused;     /* has done a transaction: may turn out to be dead */
 	bool plain_only; /* TLS failed where it is opportunistic */
 	bool verified;
 	bool idle; /* in hop->idle */

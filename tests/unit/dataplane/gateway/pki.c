@@ -40,8 +40,8 @@ static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
 	X509_EXTENSION_free(ext);
 }
 
-static X509 *make(EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, const char *cn,
-	const char *names)
+static X509 *make(
+	EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, const char *cn, const char *names)
 {
 	X509 *cert = X509_new();
 	X509_NAME *name = X509_get_subject_name(cert);
@@ -74,7 +74,8 @@ static void write_pair(X509 *cert, EVP_PKEY *key, struct text *chain, struct tex
 	text_take(pem, bio);
 }
 
-static struct tls_context *server(struct tls_lib *lib, const struct text *chain, const struct text *key)
+static struct tls_context *server(
+	struct tls_lib *lib, const struct text *chain, const struct text *key)
 {
 	struct tls_keypair pair = {
 		.chain = {chain->data, chain->len, "chain"},

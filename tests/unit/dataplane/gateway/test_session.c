@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rules of design.md, "Mail that is never lost, never doubled by us", each with the conversation
- * that would break it. One world a test; world_free() asserts that nothing is left.
+ * The rules of design.md, "Mail that is never lost, never doubled by us", each with the
+ * conversation that would break it. One world a test; world_free() asserts that nothing is left.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,13 +15,17 @@
 
 #include "tests/unit/dataplane/gateway/world.h"
 
-#define EXT_ALL	   "250-PIPELINING\r\n250-SIZE 1000000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
+#define EXT_ALL \
+	"250-PIPELINING\r\n250-SIZE 1000000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
 #define EXT_NOBDAT "250-PIPELINING\r\n250-8BITMIME\r\n"
 
 static struct world *world_plain(uint32_t hops, const char *ext)
 {
-	struct world *w = world_new(&(struct world_params){
-		.hops = hops, .level = POLICY_NONE, .hop_ext = ext, .max_idle = 4, .server_tls = true});
+	struct world *w = world_new(&(struct world_params){.hops = hops,
+		.level = POLICY_NONE,
+		.hop_ext = ext,
+		.max_idle = 4,
+		.server_tls = true});
 
 	world_health(w);
 	return w;
@@ -327,7 +331,8 @@ static void test_refused_at_each_command(void **state)
 	}
 }
 
-/* [rule 7] A bare LF: nothing past it goes out, the message is refused, the hop never sees a dot. */
+/* [rule 7] A bare LF: nothing past it goes out, the message is refused, the hop never sees a dot.
+ */
 static void test_bare_lf_is_not_relayed(void **state)
 {
 	struct world *w = world_plain(1, EXT_ALL);
@@ -537,7 +542,8 @@ static void test_extensions_follow_the_next_hop(void **state)
 	world_free(w);
 }
 
-/* [rule 10] Time-outs: 421 to a silent client; 451 within the budget when the next hop is silent. */
+/* [rule 10] Time-outs: 421 to a silent client; 451 within the budget when the next hop is silent.
+ */
 static void test_timeouts(void **state)
 {
 	struct world *w = world_plain(1, EXT_ALL);

@@ -18,13 +18,13 @@
 #include "dataplane/tcp/wheel.h"
 #include "tests/unit/dataplane/gateway/pki.h"
 
-#define MAX_HOPS     8
-#define PEER_BUFFER  (1 << 20)
-#define PATIENCE     UINT64_C(700000) /* ms of virtual time that peer_expect() waits at most */
-#define WIRE_SIZE    4096
-#define STEP	     UINT64_C(1000000) /* ns */
-#define PORT_SMTP    25
-#define PORT_HOP     2500
+#define MAX_HOPS    8
+#define PEER_BUFFER (1 << 20)
+#define PATIENCE    UINT64_C(700000) /* ms of virtual time that peer_expect() waits at most */
+#define WIRE_SIZE   4096
+#define STEP        UINT64_C(1000000) /* ns */
+#define PORT_SMTP   25
+#define PORT_HOP    2500
 
 struct wire_item {
 	struct rte_mbuf *m;
@@ -112,7 +112,10 @@ static uint32_t host_tso_max(void *arg, const struct ip_addr *dst)
 static void host_start(struct world *w, struct host *h, const char *name, const char *addr)
 {
 	struct tcp_params params = {
-		.lower = {.arg = h, .output = host_output, .mtu = host_mtu, .tso_max = host_tso_max},
+		.lower = {.arg = h,
+			.output = host_output,
+			.mtu = host_mtu,
+			.tso_max = host_tso_max},
 		.socket_id = -1,
 	};
 	char pool[32];
@@ -159,7 +162,8 @@ static void world_settle(struct world *w)
 		memcpy(items, w->wire, n * sizeof(items[0]));
 		w->wire_count = 0;
 		for (uint32_t i = 0; i < n; i++)
-			tcp_input(items[i].to_gateway ? w->gw.tcp : w->out.tcp, &items[i].m, 1, w->now);
+			tcp_input(items[i].to_gateway ? w->gw.tcp : w->out.tcp, &items[i].m, 1,
+				w->now);
 		again = n > 0;
 		wheel_advance(w->gw.wheel, w->now, 1024);
 		wheel_advance(w->out.wheel, w->now, 1024);
@@ -262,7 +266,8 @@ static void peer_take(struct peer *p)
 			if (tls_read(p->tls, p->data + p->len, PEER_BUFFER - p->len, &n) != TLS_OK)
 				n = 0;
 		} else {
-			n = tcp_read(p->w->out.tcp, p->conn, p->data + p->len, PEER_BUFFER - p->len);
+			n = tcp_read(
+				p->w->out.tcp, p->conn, p->data + p->len, PEER_BUFFER - p->len);
 		}
 		if (n == 0)
 			break;
@@ -607,8 +612,8 @@ void world_hop_listen(struct world *w, uint32_t i, bool listen)
 static void world_start_eal(void)
 {
 	static bool started;
-	char *argv[] = {"world", "--no-huge", "--in-memory", "--no-pci", "-m", "256", "--no-telemetry",
-		"--log-level=error", "-l", "0", NULL};
+	char *argv[] = {"world", "--no-huge", "--in-memory", "--no-pci", "-m", "256",
+		"--no-telemetry", "--log-level=error", "-l", "0", NULL};
 
 	if (started)
 		return;
@@ -663,9 +668,7 @@ static void world_configure(struct world *w)
 			.upstream_idle = 30,
 			.health_interval = 1000000,
 			.health_retry = 1000000},
-		.limits = {.max_recipients = 100,
-			.max_bad_commands = 20,
-			.max_received = 100},
+		.limits = {.max_recipients = 100, .max_bad_commands = 20, .max_received = 100},
 		.policy = w->policy,
 	};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A small world around one gateway on a virtual clock: its TCP stack, a second stack that clients and
- * next hops live on, a perfect link in between. Tests speak both sides line by line:
+ * A small world around one gateway on a virtual clock: its TCP stack, a second stack that clients
+ * and next hops live on, a perfect link in between. Tests speak both sides line by line:
  *
  *   c = world_client(w);  peer_expect(c, "220");  peer_say(c, "EHLO c.example\r\n"); ...
  *   h = world_hop_accept(w, 0);  peer_say(h, "220 hop\r\n");  peer_expect(h, "EHLO"); ...
@@ -20,13 +20,13 @@ struct world;
 struct peer;
 
 struct world_params {
-	uint32_t hops;		 /* next hops, priorities 10, 20, ... */
+	uint32_t hops;           /* next hops, priorities 10, 20, ... */
 	enum policy_level level; /* of all of them */
-	const char *hop_ext;	 /* EHLO keywords that a scripted health check answers with */
-	bool server_tls;	 /* the gateway has a certificate */
+	const char *hop_ext;     /* EHLO keywords that a scripted health check answers with */
+	bool server_tls;         /* the gateway has a certificate */
 	uint32_t max_sessions;
-	uint32_t max_idle;	 /* connections kept for reuse */
-	uint32_t send_buffer;	 /* of both stacks, 0: the default */
+	uint32_t max_idle;    /* connections kept for reuse */
+	uint32_t send_buffer; /* of both stacks, 0: the default */
 };
 
 struct world *world_new(const struct world_params *params);
@@ -56,7 +56,8 @@ bool world_hop_called(struct world *w, uint32_t i, uint64_t ms);
 
 void peer_say(struct peer *p, const char *text);
 void peer_send(struct peer *p, const void *data, size_t len);
-/* Waits for a line (for multi-line replies: the last) and checks how it starts; returns it whole. */
+/* Waits for a line (for multi-line replies: the last) and checks how it starts; returns it whole.
+ */
 const char *peer_expect(struct peer *p, const char *start);
 /* Nothing comes within `ms`. */
 void peer_expect_silence(struct peer *p, uint64_t ms);
@@ -68,8 +69,8 @@ size_t peer_read_until(struct peer *p, const char *end, const char **data);
 /* All that has come so far and was not expected yet. */
 size_t peer_pending(struct peer *p);
 void peer_pause(struct peer *p, bool paused); /* stops reading: the window closes */
-void peer_close(struct peer *p);	      /* FIN */
-void peer_reset(struct peer *p);	      /* RST */
+void peer_close(struct peer *p);              /* FIN */
+void peer_reset(struct peer *p);              /* RST */
 /* TLS on this connection; runs the handshake. True if it succeeded. */
 bool peer_start_tls(struct peer *p, bool server);
 
