@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * TLS by OpenSSL (>= 3.0) over the caller's byte transport. One `struct tls_lib` (an OSSL_LIB_CTX with
- * its algorithms fetched) per worker, so that workers share no OpenSSL state (openssl #20286);
+ * TLS by OpenSSL (>= 3.0) over the caller's byte transport. One `struct tls_lib` (an OSSL_LIB_CTX
+ * with its algorithms fetched) per worker, so that workers share no OpenSSL state (openssl #20286);
  * contexts are built by the control thread in the worker's lib and handed over by RCU;
  * connections live on the worker.
  */
@@ -17,15 +17,18 @@
 struct tls_lib;
 struct tls_context;
 struct tls_conn;
+struct tls_session; /* what a client resumes from */
 
 int tls_lib_create(struct tls_lib **out); /* 0, -ENOMEM, -EIO (no provider) */
+/* After the last context of the lib. */
 void tls_lib_destroy(struct tls_lib *lib);
 
 /* The byte transport under a connection: our own BIO calls these, nothing is copied in between. */
 struct tls_transport {
 	/* > 0 octets; 0: orderly end; -EAGAIN: none now; other -errno: broken. */
 	ssize_t (*read)(void *arg, void *buf, size_t len);
-	ssize_t (*write)(void *arg, const void *buf, size_t len); /* likewise; short writes allowed */
+	ssize_t (*write)(
+		void *arg, const void *buf, size_t len); /* likewise; short writes allowed */
 };
 
 enum tls_profile {
@@ -44,19 +47,29 @@ struct tls_keypair {
 };
 
 #define TLS_TICKET_KEY_SIZE 80 /* name 16, HMAC 32, AES-256 32 */
+#define TLS_TICKET_KEYS_MAX 8
+/* Puts a fresh random key first and drops the oldest beyond `max`; *count is updated. 0, -EINVAL,
+ * -EIO (no randomness). With a rotation at half of the tickets' lifetime (2 h) three keys are
+ * enough. */
+int tls_ticket_keys_rotate(uint8_t (*keys)[TLS_TICKET_KEY_SIZE], size_t *count, size_t max);
 
 struct tls_server_params {
 	enum tls_profile profile;
-	const struct tls_keypair *keypairs; /* e.g. ECDSA and RSA; the first is the default */
+	const struct tls_keypair *keypairs; /* one per key type, e.g. ECDSA and RSA */
 	size_t keypair_count;
-	const uint8_t (*ticket_keys)[TLS_TICKET_KEY_SIZE]; /* first encrypts, all decrypt; shared by workers */
-	size_t ticket_key_count;			    /* 0: no tickets */
+	const uint8_t (*ticket_keys)[TLS_TICKET_KEY_SIZE]; /* first encrypts, all decrypt; shared by
+							      workers */
+	size_t ticket_key_count; /* 0: no tickets; at most TLS_TICKET_KEYS_MAX */
+	/* Ask for a client certificate: the result is reported by tls_get_info(), never enforced,
+	 * the policy decides at MAIL. */
+	bool request_client_certificate;
+	struct tls_pem client_ca; /* anchors to judge it by; len 0: none */
 };
 
 struct tls_client_params {
 	enum tls_profile profile;
-	struct tls_pem ca;	      /* anchors; len 0: no PKIX verification can succeed */
-	struct tls_keypair keypair;   /* shown when asked; chain.len 0: none */
+	struct tls_pem ca;          /* anchors; len 0: no PKIX verification can succeed */
+	struct tls_keypair keypair; /* shown when asked; chain.len 0: none */
 };
 
 /* 0 or -errno; on an error `err` says what, naming the pem's name, never key material. */
@@ -67,31 +80,41 @@ int tls_client_context_create(struct tls_lib *lib, const struct tls_client_param
 /* Connections that use it keep it alive. */
 void tls_context_free(struct tls_context *ctx);
 /* Checks chain and key without a lib of a worker (postgated's configuration check): parse, match,
- * validity. Fills in the leaf's notAfter. */
-int tls_keypair_check(const struct tls_keypair *pair, time_t *not_after, char *err, size_t err_size);
+ * validity. Fills in the leaf's notAfter. -EINVAL: unusable; -EKEYEXPIRED: usable but expired, and
+ * -EKEYREJECTED: not valid yet (a context with it can be made: opportunistic peers do not mind, and
+ * an appliance should not stay down for it). */
+int tls_keypair_check(
+	const struct tls_keypair *pair, time_t *not_after, char *err, size_t err_size);
 int tls_ca_check(const struct tls_pem *ca, char *err, size_t err_size);
 
 /* Server side of a connection. -ENOMEM. */
 int tls_accept(struct tls_context *ctx, const struct tls_transport *transport, void *arg,
 	struct tls_conn **out);
 struct tls_connect_params {
-	const char *sni;	    /* NULL: none. Never an address literal */
-	const char *const *names;   /* to match (RFC 6125/9525); NULL: none */
+	const char *sni;          /* NULL: none. Never an address literal */
+	const char *const *names; /* to match (RFC 6125/9525); NULL: none */
 	size_t name_count;
-	bool verify;		    /* a failed verification fails the handshake; without it the result
-				       is only reported */
+	bool verify;       /* a failed verification fails the handshake; without it the result
+			      is only reported */
+	bool keep_session; /* keep what tls_take_session() gives */
+	const struct tls_session *resume; /* NULL: full handshake. Only one of the same context,
+				       names and `verify`: its verification result is taken over */
 };
 int tls_connect(struct tls_context *ctx, const struct tls_transport *transport, void *arg,
 	const struct tls_connect_params *params, struct tls_conn **out);
+/* The newest session that can be resumed, once; NULL without one. In TLS 1.3 it comes after the
+ * handshake, with the first tls_read(). */
+struct tls_session *tls_take_session(struct tls_conn *c);
+void tls_session_free(struct tls_session *session);
 /* Sends nothing; the object goes back to the lib. */
 void tls_free(struct tls_conn *c);
 
 enum tls_status {
 	TLS_OK,
-	TLS_WANT_READ,	/* call again when the transport has input */
+	TLS_WANT_READ,  /* call again when the transport has input */
 	TLS_WANT_WRITE, /* call again when the transport has room */
-	TLS_CLOSED,	/* close_notify received (read), orderly */
-	TLS_FAILED,	/* see tls_error(); the connection is unusable */
+	TLS_CLOSED,     /* close_notify received (read), orderly */
+	TLS_FAILED,     /* see tls_error(); the connection is unusable */
 };
 
 /* Goes on with the handshake; TLS_OK: done. */
@@ -102,7 +125,7 @@ enum tls_status tls_peek(struct tls_conn *c, void *buf, size_t len, size_t *done
 /* Writes all of `len` into records or none: after TLS_WANT_WRITE call again with the same octets
  * (they may have moved). */
 enum tls_status tls_write(struct tls_conn *c, const void *buf, size_t len, size_t *done);
-/* close_notify. */
+/* Sends close_notify; reading what the peer still sends goes on. TLS_OK: it is in the transport. */
 enum tls_status tls_shutdown(struct tls_conn *c);
 /* Decrypted octets that tls_read() gives without asking the transport. */
 size_t tls_pending(const struct tls_conn *c);
@@ -113,13 +136,13 @@ struct tls_info {
 	const char *version; /* "TLSv1.3", as the Received header writes it */
 	const char *cipher;  /* IANA-like name by OpenSSL: "TLS_AES_256_GCM_SHA384" */
 	int cipher_bits;
-	const char *group;   /* "X25519", "" if unknown */
+	const char *group; /* "X25519", "" if unknown */
 	bool resumed;
 	bool peer_certificate;
-	bool verified;		  /* chain to our anchors, and a name matched if names were given */
+	bool verified;            /* chain to our anchors, and a name matched if names were given */
 	const char *verify_error; /* "" if verified */
 	uint8_t peer_sha256[32];  /* of the leaf's DER, zero without one */
-	time_t peer_not_after;	  /* 0 without one */
+	time_t peer_not_after;    /* 0 without one */
 };
 void tls_get_info(const struct tls_conn *c, struct tls_info *info);
 
@@ -127,10 +150,10 @@ enum tls_error {
 	TLS_ERR_NONE,
 	TLS_ERR_PROTOCOL,    /* not TLS, bad record, unexpected message */
 	TLS_ERR_VERSION,     /* no common version */
-	TLS_ERR_CIPHER,	     /* no common suite or group */
+	TLS_ERR_CIPHER,      /* no common suite or group */
 	TLS_ERR_CERTIFICATE, /* verification failed: unknown CA, expired */
-	TLS_ERR_NAME,	     /* chain right, no name matched */
-	TLS_ERR_ALERT,	     /* the peer sent a fatal alert */
+	TLS_ERR_NAME,        /* chain right, no name matched */
+	TLS_ERR_ALERT,       /* the peer sent a fatal alert */
 	TLS_ERR_TRANSPORT,   /* connection lost */
 	TLS_ERR_MEMORY,
 	TLS_ERRORS,

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Session tickets (RFC 5077, RFC 8446 4.6.1). The keys are the caller's and the same on every
+ * worker, so a ticket resumes wherever RSS takes the next connection; nothing is kept on our side.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+
+#include "tls/internal.h"
+
+#define TICKET_NAME_SIZE 16
+#define TICKET_HMAC_SIZE 32
+#define TICKET_AES_SIZE  32
+#define TICKET_IV_SIZE   16
+static_assert(
+	TICKET_NAME_SIZE + TICKET_HMAC_SIZE + TICKET_AES_SIZE == TLS_TICKET_KEY_SIZE, "layout");
+
+static bool ticket_set_mac(EVP_MAC_CTX *mac, const uint8_t *key)
+{
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY,
+			(void *)(uintptr_t)(key + TICKET_NAME_SIZE), TICKET_HMAC_SIZE),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA2-256"}, 0),
+		OSSL_PARAM_construct_end(),
+	};
+
+	return EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+/* OpenSSL's contract: 1 done, 2 done but give the client a new one, 0 unknown key, -1 error. */
+static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+	EVP_MAC_CTX *mac, int encrypt)
+{
+	struct tls_context *ctx = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	struct tls_lib *lib = ctx->lib;
+
+	if (encrypt) {
+		const uint8_t *key = ctx->ticket_keys[0];
+
+		if (ctx->ticket_key_count == 0 ||
+			RAND_bytes_ex(lib->ossl, iv, TICKET_IV_SIZE, 0) != 1)
+			return -1;
+		memcpy(name, key, TICKET_NAME_SIZE);
+		if (EVP_EncryptInit_ex2(cipher, lib->cbc, key + TICKET_NAME_SIZE + TICKET_HMAC_SIZE,
+			    iv, NULL) != 1 ||
+			!ticket_set_mac(mac, key))
+			return -1;
+		return 1;
+	}
+	for (size_t i = 0; i < ctx->ticket_key_count; i++) {
+		const uint8_t *key = ctx->ticket_keys[i];
+
+		if (memcmp(name, key, TICKET_NAME_SIZE) != 0)
+			continue;
+		if (!ticket_set_mac(mac, key) ||
+			EVP_DecryptInit_ex2(cipher, lib->cbc,
+				key + TICKET_NAME_SIZE + TICKET_HMAC_SIZE, iv, NULL) != 1)
+			return -1;
+		return i == 0 ? 1 : 2;
+	}
+	return 0;
+}
+
+void tls_ticket_install(struct tls_context *ctx)
+{
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx->ssl_ctx, ticket_key);
+}
+
+int tls_ticket_keys_rotate(uint8_t (*keys)[TLS_TICKET_KEY_SIZE], size_t *count, size_t max)
+{
+	uint8_t fresh[TLS_TICKET_KEY_SIZE];
+	size_t keep = *count < max ? *count : max - 1;
+
+	if (max == 0)
+		return -EINVAL;
+	if (RAND_priv_bytes(fresh, sizeof(fresh)) != 1)
+		return -EIO;
+	memmove(keys[1], keys[0], keep * sizeof(keys[0]));
+	memcpy(keys[0], fresh, sizeof(fresh));
+	OPENSSL_cleanse(fresh, sizeof(fresh));
+	*count = keep + 1;
+	return 0;
+}
