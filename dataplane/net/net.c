@@ -425,10 +425,9 @@ void net_input(
 	input(n, port_id, pkts, count, false, now);
 }
 
-void net_input_spread(
-	struct net *n, uint16_t port_id, struct rte_mbuf **pkts, uint16_t count, uint64_t now)
+void net_learn(struct net *n, uint16_t port_id, struct rte_mbuf *m, uint64_t now)
 {
-	input(n, port_id, pkts, count, true, now);
+	input(n, port_id, &m, 1, true, now);
 }
 
 void net_flush(struct net *n)

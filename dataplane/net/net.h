@@ -137,10 +137,9 @@ int net_check_config(const struct net_config *config);
 /* A burst of frames from one port. */
 void net_input(
 	struct net *n, uint16_t port_id, struct rte_mbuf **pkts, uint16_t count, uint64_t now);
-/* Copies of frames that another worker got (upper.spread): learned from, never answered or spread.
+/* A copy of a frame that another worker got (upper.spread): learned from, never answered or spread.
  */
-void net_input_spread(
-	struct net *n, uint16_t port_id, struct rte_mbuf **pkts, uint16_t count, uint64_t now);
+void net_learn(struct net *n, uint16_t port_id, struct rte_mbuf *m, uint64_t now);
 
 /*
  * Sends one L4 packet: `m` starts at the L4 header. Adds IP, Ethernet and VLAN headers (the mbuf
