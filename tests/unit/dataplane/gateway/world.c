@@ -612,7 +612,7 @@ void world_hop_listen(struct world *w, uint32_t i, bool listen)
 static void world_start_eal(void)
 {
 	static bool started;
-	char *argv[] = {"world", "--no-huge", "--in-memory", "--no-pci", "-m", "256",
+	char *argv[] = {"world", "--no-huge", "--no-shconf", "--no-pci", "-m", "256",
 		"--no-telemetry", "--log-level=error", "-l", "0", NULL};
 
 	if (started)
