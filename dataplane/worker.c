@@ -29,10 +29,11 @@
 #include "dataplane/tcp/wheel.h"
 #include "tls/tls.h"
 
-#define RX_BURST        64
-#define SEGMENTS_MAX    256 /* TCP segments of one loop before they are handed on */
-#define DISPATCH_BUDGET 256 /* connections with events a loop: bounds what one burst can hold up \
-			     */
+#define RX_BURST     64
+#define SEGMENTS_MAX 256 /* TCP segments of one loop before they are handed on */
+#define DISPATCH_BUDGET                                                          \
+	256 /* connections with events a loop: bounds what one burst can hold up \
+	     */
 #define TIMER_BUDGET 256
 #define HANDOFF_SIZE 1024                /* packets from one worker to another */
 #define IDLE_LOOPS   64                  /* loops without work before an idle sleep */
@@ -119,13 +120,40 @@ static void worker_flush_segments(struct worker *w, uint64_t now)
 	w->segment_count = 0;
 }
 
+static int worker_tcp_rx_worker(void *arg, const struct ip_addr *src, uint16_t sport,
+	const struct ip_addr *dst, uint16_t dport)
+{
+	struct worker *w = arg;
+	uint8_t iface;
+
+	if (w->params.group->count == 1)
+		return 0;
+	if (!w->gen || !net_is_local(w->net, dst, &iface))
+		return -1;
+	return port_rx_worker(
+		w->params.ports[w->gen->net.ifaces[iface].port_id], src, sport, dst, dport);
+}
+
+/* Whose segment it is: the worker that chose the port, or whoever the device would have given it to
+ * whole where it came in fragments. */
+static int worker_segment_owner(struct worker *w, struct rte_mbuf *m)
+{
+	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, const struct rte_tcp_hdr *);
+	const struct net_meta *meta = rte_mbuf_to_priv(m);
+	uint16_t sport = rte_be_to_cpu_16(tcp->src_port), dport = rte_be_to_cpu_16(tcp->dst_port);
+	int owner = tcp_port_owner(w->tcp, dport);
+
+	if (owner < 0 && (meta->flags & NET_META_REASSEMBLED))
+		owner = worker_tcp_rx_worker(w, &meta->src, sport, &meta->dst, dport);
+	return owner < 0 ? w->params.index : owner;
+}
+
 static void worker_tcp_segment(void *arg, struct rte_mbuf *m, uint64_t now)
 {
 	struct worker *w = arg;
-	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(m, const struct rte_tcp_hdr *);
-	int owner = tcp_port_owner(w->tcp, rte_be_to_cpu_16(tcp->dst_port));
+	int owner = worker_segment_owner(w, m);
 
-	if (owner >= 0 && owner != w->params.index) {
+	if (owner != w->params.index) {
 		worker_hand_off(w, (uint16_t)owner, m, HANDOFF_SEGMENT);
 		return;
 	}
@@ -228,20 +256,6 @@ static uint32_t worker_tcp_tso_max(void *arg, const struct ip_addr *dst)
 	return net_tx_offloads(w->net, dst) & RTE_ETH_TX_OFFLOAD_TCP_TSO ? 60000 : 0;
 }
 
-static int worker_tcp_rx_worker(void *arg, const struct ip_addr *src, uint16_t sport,
-	const struct ip_addr *dst, uint16_t dport)
-{
-	struct worker *w = arg;
-	uint8_t iface;
-
-	if (w->params.group->count == 1)
-		return 0;
-	if (!w->gen || !net_is_local(w->net, dst, &iface))
-		return -1;
-	return port_rx_worker(
-		w->params.ports[w->gen->net.ifaces[iface].port_id], src, sport, dst, dport);
-}
-
 /* --- The loop's parts --- */
 
 static uint32_t worker_receive(struct worker *w, uint64_t now)
@@ -288,7 +302,7 @@ static uint32_t worker_receive_handoffs(struct worker *w, uint64_t now)
 				w->segments[w->segment_count++] = m;
 				break;
 			case HANDOFF_FRAME:
-				net_input_spread(w->net, m->port, &m, 1, now);
+				net_learn(w->net, m->port, m, now);
 				break;
 			case HANDOFF_ERROR:
 				tcp_icmp_error(w->tcp,
