@@ -88,6 +88,7 @@ struct ipc_prefix {
 	uint8_t reserved[7];
 };
 
+/* Names below are "invalid" for a number that is none. */
 enum ipc_side {
 	IPC_OUTSIDE,
 	IPC_INSIDE,

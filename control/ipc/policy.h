@@ -48,8 +48,9 @@ struct ipc_partner_domains {
 	uint16_t size;  /* octets of data */
 	uint8_t data[];
 };
-#define IPC_PARTNER_DOMAINS_MAX (IPC_MESSAGE_MAX - sizeof(struct ipc_partner_domains)) /* of data \
-											*/
+#define IPC_PARTNER_DOMAINS_MAX                                           \
+	(IPC_MESSAGE_MAX - sizeof(struct ipc_partner_domains)) /* of data \
+								*/
 
 /* Client address prefixes of a partner that this transaction has set. IPv4 prefixes are those of
  * length 96 and more in ::ffff:0:0/96; a shorter one never matches an IPv4 client. */
