@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# What demo, check, lab and the smoke tests have in common. Sourced by bash, never run.
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+RUN=/run/postgate
+LAB=$RUN/lab
+NS_OUT=pg-outside
+NS_GW=pg-gateway
+NS_IN=pg-inside
+
+say() { printf '%s\n' "$*"; }
+step() { printf '\n== %s\n' "$*"; }
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+need_root() { [ "$(id -u)" = 0 ] || die "must be run as root"; }
+
+# Installs what is missing of the named groups of deploy/packages. Nothing of the host is replaced or
+# removed for it, and no service is configured or started.
+need_packages() {
+	local group want missing
+	missing=()
+	for group in "$@"; do
+		want=$(sed -n "s/^$group://p" "$TOP/deploy/packages" | tr '|' ' ')
+		[ -n "$want" ] || die "no group '$group' in deploy/packages"
+		for p in $want; do
+			dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' ||
+				missing+=("$p")
+		done
+	done
+	# A name of another release (clang's run time has its version in it) is left out.
+	if [ ${#missing[@]} -gt 0 ]; then
+		local known=()
+		[ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -print -quit)" ] ||
+			apt-get update -qq || die "apt-get update failed"
+		for p in "${missing[@]}"; do
+			[ -n "$(apt-cache madison "$p" 2>/dev/null)" ] && known+=("$p")
+		done
+		[ ${#known[@]} -gt 0 ] || return 0
+		say "installing: ${known[*]}"
+		if [[ " ${known[*]} " == *" postfix "* ]]; then
+			echo "postfix postfix/main_mailer_type select No configuration" |
+				debconf-set-selections
+		fi
+		local log
+		log=$(mktemp)
+		if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-remove \
+			--no-install-recommends "${known[@]}" >"$log" 2>&1 </dev/null; then
+			# The lists may be older than what the mirror has.
+			apt-get update -qq >>"$log" 2>&1 || true
+			if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-remove \
+				--no-install-recommends "${known[@]}" >>"$log" 2>&1 </dev/null; then
+				tail -n 20 "$log" >&2
+				rm -f "$log"
+				die "could not install: ${known[*]}"
+			fi
+		fi
+		rm -f "$log"
+	fi
+}
+
+# configure_build DIR MESON-ARGS...: sets the build directory up, or over again if it was made otherwise.
+configure_build() {
+	local dir=$1
+	shift
+	local mark="$dir/.postgate-args" want="${CC:-cc} $*"
+	if [ -f "$dir/build.ninja" ] && [ "$(cat "$mark" 2>/dev/null)" = "$want" ]; then
+		return 0
+	fi
+	if [ -f "$dir/build.ninja" ]; then
+		meson setup --wipe "$dir" "$TOP" "$@" || return 1
+	else
+		meson setup "$dir" "$TOP" "$@" || return 1
+	fi
+	printf '%s' "$want" >"$mark"
+}
+
+# wait_until SECONDS COMMAND...: until it succeeds; 1 if it never did.
+wait_until() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+pid_alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
+
+# stop_pidfile FILE [SECONDS]: TERM, and KILL if it does not end in time.
+stop_pidfile() {
+	local pid
+	[ -s "$1" ] || return 0
+	pid=$(cat "$1")
+	if kill -TERM "$pid" 2>/dev/null; then
+		wait_until "${2:-8}" eval "! kill -0 $pid" || kill -KILL "$pid" 2>/dev/null
+	fi
+	rm -f "$1"
+}
