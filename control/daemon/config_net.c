@@ -6,10 +6,9 @@
 #include "control/daemon/config_check.h"
 #include "control/daemon/value.h"
 
-/* RFC 791 3.2 and RFC 8200 5: what every IPv4 and IPv6 link carries at least. */
-#define MTU_MIN_V4 576
-#define MTU_MIN_V6 1280
-#define MTU_MAX    9216
+/* RFC 8200 5: what every IPv6 link carries at least. */
+#define MTU_MIN 1280
+#define MTU_MAX 9216
 
 int check_on_link(const struct check *c, enum config_side side, const struct address *a)
 {
@@ -69,9 +68,6 @@ static void check_address(
 		check_fail(c, key, "%s is on interface %s already", value_quote(text), other->name);
 	else if (iface->address_count == CONFIG_ADDRESSES_MAX)
 		check_fail(c, key, "more than %d addresses", CONFIG_ADDRESSES_MAX);
-	else if (!address_is_v4(&p.addr) && iface->mtu < MTU_MIN_V6)
-		check_fail(c, "mtu", "%u is too small for IPv6 (%d, RFC 8200 5)", iface->mtu,
-			MTU_MIN_V6);
 	else
 		iface->addresses[iface->address_count++] = p;
 }
@@ -95,8 +91,7 @@ static void check_interface(
 		snprintf(iface->port, sizeof(iface->port), "%s", text);
 	iface->side = check_side(c, raw->side);
 	iface->vlan = (uint16_t)check_number(c, "vlan", raw->vlan, "0", "a VLAN", 0, 4094);
-	iface->mtu =
-		(uint16_t)check_number(c, "mtu", raw->mtu, "1500", "an MTU", MTU_MIN_V4, MTU_MAX);
+	iface->mtu = (uint16_t)check_number(c, "mtu", raw->mtu, "1500", "an MTU", MTU_MIN, MTU_MAX);
 	for (int i = 0; i < config->interface_count; i++) {
 		const struct config_interface *other = &config->interfaces[i];
 

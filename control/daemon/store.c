@@ -208,10 +208,25 @@ int store_generation(struct store *s, uint64_t *out)
 	return store_number(s, "SELECT generation FROM state", out);
 }
 
-int store_next_generation(struct store *s, uint64_t *out)
+int store_next_generation(struct store *s, uint64_t floor, uint64_t *out)
 {
-	return store_number(
-		s, "UPDATE state SET generation = generation + 1 RETURNING generation", out);
+	sqlite3_stmt *st;
+	int rc;
+
+	rc = store_prepare(
+		s, "UPDATE state SET generation = max(generation, ?) + 1 RETURNING generation", &st);
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)floor);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		*out = (uint64_t)sqlite3_column_int64(st, 0);
+	else
+		rc = store_fail(s, "store");
+	/* To its end: a statement that stops at its row is not committed. */
+	if (rc == 0 && sqlite3_step(st) != SQLITE_DONE)
+		rc = store_fail(s, "store");
+	sqlite3_finalize(st);
+	return rc;
 }
 
 int store_history_add(struct store *s, const char *who, const char *action, const char *subject,

@@ -39,8 +39,8 @@ void store_rollback(struct store *s);
 
 /* Number of the last generation given out; 0: none yet. */
 int store_generation(struct store *s, uint64_t *out);
-/* The next one, remembered. Inside a transaction it is given back by a rollback. */
-int store_next_generation(struct store *s, uint64_t *out);
+/* The next one, above `floor` too, remembered. Inside a transaction a rollback gives it back. */
+int store_next_generation(struct store *s, uint64_t floor, uint64_t *out);
 
 /* 0, -ENOENT, -ENOMEM, -EIO. *out is to be released. */
 int store_partner_get(struct store *s, const char *name, struct partner *out);

@@ -245,7 +245,7 @@ static void test_transaction(void **state)
 	assert_int_equal(store_begin(s), 0);
 	assert_int_equal(store_begin(s), -EBUSY);
 	put(s, "one", "{\"domain\": [\"a.example\"]}");
-	assert_int_equal(store_next_generation(s, &m), 0);
+	assert_int_equal(store_next_generation(s, 0, &m), 0);
 	assert_int_equal(m, n + 1);
 	assert_int_equal(store_history_add(s, "root", "set", "one", NULL, NULL, m), 0);
 	store_rollback(s);
@@ -258,7 +258,7 @@ static void test_transaction(void **state)
 
 	assert_int_equal(store_begin(s), 0);
 	put(s, "one", "{\"domain\": [\"a.example\"]}");
-	assert_int_equal(store_next_generation(s, &m), 0);
+	assert_int_equal(store_next_generation(s, 0, &m), 0);
 	assert_int_equal(store_history_add(s, "root", "set", "one", NULL, NULL, m), 0);
 	assert_int_equal(store_commit(s), 0);
 	/* A transaction that was open when we died is not there. */
@@ -276,6 +276,11 @@ static void test_transaction(void **state)
 	assert_string_equal(
 		json_string_value(json_object_get(json_array_get(list, 0), "subject")), "one");
 	json_decref(list);
+	/* A dataplane may be ahead of a store that was lost. */
+	assert_int_equal(store_next_generation(s, 1000, &m), 0);
+	assert_int_equal(m, 1001);
+	assert_int_equal(store_next_generation(s, 1000, &m), 0);
+	assert_int_equal(m, 1002);
 	store_close(s);
 }
 

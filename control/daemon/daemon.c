@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/daemon/daemon.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "control/daemon/daemon_private.h"
+#include "control/daemon/event_text.h"
+#include "control/daemon/log.h"
+
+uint64_t daemon_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void on_up(void *arg, const struct ipc_hello_reply *hello)
+{
+	struct daemon *d = arg;
+
+	log_line(LOG_LEVEL_NOTICE,
+		"dataplane %s (pid %u, %u workers) is connected, at generation %" PRIu64, hello->version,
+		hello->pid, hello->worker_count, hello->generation);
+	d->generation = hello->generation;
+	d->down_why[0] = '\0';
+	change_full(d);
+}
+
+static void on_down(void *arg, const char *why)
+{
+	struct daemon *d = arg;
+
+	log_line(LOG_LEVEL_WARNING, "dataplane is not connected: %s", why);
+	snprintf(d->down_why, sizeof(d->down_why), "%s", why);
+	d->synced = false;
+}
+
+static void on_event(void *arg, const struct ipc_event *event)
+{
+	struct daemon *d = arg;
+	char line[EVENT_LINE_MAX];
+
+	events_add(d->events, event);
+	if (d->config->log_events) {
+		event_line(event, line);
+		log_line(LOG_LEVEL_INFO, "%s", line);
+	}
+}
+
+static void on_lost(void *arg, uint64_t ring, uint64_t queue)
+{
+	log_line(LOG_LEVEL_WARNING,
+		"events were lost: %" PRIu64 " by workers, %" PRIu64 " on the way, since the start", ring,
+		queue);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	if (dataplane_is_up(d->dataplane) && !d->synced)
+		change_full(d);
+}
+
+int daemon_create(const struct daemon_params *params, struct daemon **out)
+{
+	struct daemon *d = calloc(1, sizeof(*d));
+	struct api_params api = {.base = params->base,
+		.arg = d,
+		.commands = daemon_commands,
+		.group = params->api_group};
+	struct dataplane_params dataplane = {
+		.base = params->base,
+		.path = params->dataplane_path,
+		.timeout_ms = params->dataplane_timeout_ms,
+		.callbacks = {d, on_up, on_down, on_event, on_lost},
+	};
+	int rc;
+
+	if (d == NULL)
+		return -ENOMEM;
+	d->params = *params;
+	d->config = params->config;
+	d->started = time(NULL);
+	d->started_ms = daemon_now_ms();
+	STAILQ_INIT(&d->changes);
+	d->retry = evtimer_new(params->base, on_retry, d);
+	rc = d->retry ? events_create(d->config->events_keep, &d->events) : -ENOMEM;
+	if (rc == 0)
+		rc = api_create(&api, &d->api);
+	if (rc == 0)
+		rc = dataplane_create(&dataplane, &d->dataplane);
+	if (rc < 0) {
+		d->config = NULL;
+		daemon_destroy(d);
+		return rc;
+	}
+	*out = d;
+	return 0;
+}
+
+void daemon_destroy(struct daemon *d)
+{
+	if (d == NULL)
+		return;
+	/* Requests that wait are answered first, then their connections go. */
+	dataplane_destroy(d->dataplane);
+	change_drop_all(d);
+	api_destroy(d->api);
+	events_destroy(d->events);
+	if (d->retry != NULL)
+		event_free(d->retry);
+	config_free(d->config);
+	free(d);
+}
+
+void daemon_reload(struct daemon *d)
+{
+	change_reload(d, NULL);
+}
+
+struct api *daemon_api(struct daemon *d)
+{
+	return d->api;
+}
+
+struct dataplane *daemon_dataplane(struct daemon *d)
+{
+	return d->dataplane;
+}
+
+const struct config *daemon_config(const struct daemon *d)
+{
+	return d->config;
+}
