@@ -19,9 +19,8 @@ static const char *endpoint(const json_t *o, const char *address, const char *po
 
 static void render_tcp(const json_t *list, FILE *out)
 {
-	struct table *t =
-		table_create("LOCAL|REMOTE|STATE|>AGE|>RTT MS|>CWND|>IN FLIGHT|>RETRANSMITTED|"
-			     ">RECEIVED|>SENT|>WORKER");
+	struct table *t = table_create("LOCAL|REMOTE|STATE|>RTT MS|>CWND|>IN FLIGHT|>RETRANSMITTED|"
+				       ">RECEIVED|>SENT|>WORKER");
 	char text[80], number[TABLE_NUMBER_MAX];
 	json_t *c;
 	size_t i;
@@ -33,8 +32,7 @@ static void render_tcp(const json_t *list, FILE *out)
 		table_cell(t, "%s", endpoint(c, "local", "local_port", text));
 		table_cell(t, "%s", endpoint(c, "remote", "remote_port", text));
 		table_cell(t, "%s", render_text(c, "state"));
-		table_cell(t, "%s", table_duration((uint64_t)render_int(c, "age"), number));
-		table_cell(t, "%.1f", (double)render_int(c, "srtt_us") / 1000);
+		table_cell(t, "%.1f", (double)render_int(c, "rtt_us") / 1000);
 		table_cell(t, "%" JSON_INTEGER_FORMAT, render_int(c, "cwnd"));
 		table_cell(t, "%" JSON_INTEGER_FORMAT, render_int(c, "in_flight"));
 		table_cell(t, "%" JSON_INTEGER_FORMAT, render_int(c, "retransmits"));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Changes of the committed state, one at a time: the whole of it (after the dataplane has come back),
- * a new configuration, one partner. A change that the dataplane refuses leaves everything as it
- * was, here and there. While the dataplane cannot be reached changes are made here and go with the
- * next full push; the same holds for one whose outcome was lost with the connection.
+ * Changes of the committed state, one at a time: the whole of it (after the dataplane has come
+ * back), a new configuration, one partner. A change that the dataplane refuses leaves everything as
+ * it was, here and there. While the dataplane cannot be reached changes are made here and go with
+ * the next full push; the same holds for one whose outcome was lost with the connection.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -33,8 +33,8 @@ struct change {
 	json_t *fields;
 
 	uint64_t generation;
-	struct config *config;	/* CHANGE_RELOAD: the new one */
-	struct partner partner; /* the record as it will be, or was */
+	struct config *config;              /* CHANGE_RELOAD: the new one */
+	struct partner partner;             /* the record as it will be, or was */
 	bool has_partner, created, storing; /* storing: the store's transaction is open */
 	STAILQ_ENTRY(change) link;
 };
@@ -142,7 +142,9 @@ static void change_done(struct change *c, bool pushed)
 {
 	struct daemon *d = c->daemon;
 	const char *action = c->created ? "created" : actions[c->kind];
-	const char *who = c->request ? api_who(c->request) : "postgated";
+	const char *who = c->request                 ? api_who(c->request)
+			  : c->kind == CHANGE_RELOAD ? "SIGHUP"
+						     : "postgated";
 	json_t *result;
 
 	if (c->storing && store_commit(d->params.store) < 0) {
@@ -162,11 +164,12 @@ static void change_done(struct change *c, bool pushed)
 		d->synced |= c->kind == CHANGE_FULL || c->kind == CHANGE_RELOAD;
 	}
 	log_line(LOG_LEVEL_NOTICE, "%s%s %s by %s, generation %" PRIu64 "%s",
-		c->has_partner ? "partner " : "configuration", c->has_partner ? c->partner.name : "",
-		action, who, c->generation, pushed ? " committed" : " waits for the dataplane");
+		c->has_partner ? "partner " : "configuration",
+		c->has_partner ? c->partner.name : "", action, who, c->generation,
+		pushed ? " committed" : " waits for the dataplane");
 	if (c->request != NULL) {
-		result = json_pack("{s:b, s:I}", "pushed", pushed, "generation",
-			(json_int_t)c->generation);
+		result = json_pack(
+			"{s:b, s:I}", "pushed", pushed, "generation", (json_int_t)c->generation);
 		if (c->has_partner)
 			json_object_update_new(result,
 				json_pack("{s:s, s:s}", "name", c->partner.name, "action", action));
@@ -214,7 +217,8 @@ static void change_push(struct change *c, struct push *push)
 	struct daemon *d = c->daemon;
 	int rc;
 
-	/* Before the first full push there is nothing to add to; what waits behind comes with it. */
+	/* Before the first full push there is nothing to add to; what waits behind comes with it.
+	 */
 	if (c->kind != CHANGE_FULL && c->kind != CHANGE_RELOAD && !d->synced)
 		rc = -ENOTCONN;
 	else
@@ -253,7 +257,8 @@ static void start_reload(struct change *c)
 	char *line, *rest;
 
 	if (config_load(c->daemon->params.config_path, &c->config, &errors) < 0) {
-		/* Each line for the log; joined again, without the last line end, for the answer. */
+		/* Each line for the log; joined again, without the last line end, for the answer.
+		 */
 		for (rest = errors.text; (line = strsep(&rest, "\n")) != NULL && *line != '\0';) {
 			log_line(LOG_LEVEL_ERROR, "%s", line);
 			if (*rest != '\0')
@@ -266,7 +271,8 @@ static void start_reload(struct change *c)
 	start_full(c, c->config);
 }
 
-/* Opens the store's transaction and loads the record, if there is one. 0, -ENOENT; answered else. */
+/* Opens the store's transaction and loads the record, if there is one. 0, -ENOENT; answered else.
+ */
 static int open_partner(struct change *c)
 {
 	struct store *store = c->daemon->params.store;
@@ -334,9 +340,9 @@ static void start_partner_set(struct change *c)
 	}
 	after = partner_to_json(&c->partner);
 	if (!c->created && json_equal(before, after)) {
-		api_reply(c->request,
-			json_pack("{s:s, s:s, s:b, s:b}", "name", c->partner.name, "action",
-				"is so already", "changed", 0, "pushed", 0));
+		api_reply(
+			c->request, json_pack("{s:s, s:s, s:b, s:b}", "name", c->partner.name,
+					    "action", "is so already", "changed", 0, "pushed", 0));
 		c->request = NULL;
 		change_end(c);
 		goto out;

@@ -26,8 +26,8 @@ static void on_up(void *arg, const struct ipc_hello_reply *hello)
 	struct daemon *d = arg;
 
 	log_line(LOG_LEVEL_NOTICE,
-		"dataplane %s (pid %u, %u workers) is connected, at generation %" PRIu64, hello->version,
-		hello->pid, hello->worker_count, hello->generation);
+		"dataplane %s (pid %u, %u workers) is connected, at generation %" PRIu64,
+		hello->version, hello->pid, hello->worker_count, hello->generation);
 	d->generation = hello->generation;
 	d->down_why[0] = '\0';
 	change_full(d);
@@ -57,8 +57,8 @@ static void on_event(void *arg, const struct ipc_event *event)
 static void on_lost(void *arg, uint64_t ring, uint64_t queue)
 {
 	log_line(LOG_LEVEL_WARNING,
-		"events were lost: %" PRIu64 " by workers, %" PRIu64 " on the way, since the start", ring,
-		queue);
+		"events were lost: %" PRIu64 " by workers, %" PRIu64 " on the way, since the start",
+		ring, queue);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)

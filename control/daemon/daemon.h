@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * postgated as a whole: configuration, store, dataplane, events, and the commands of the API on them.
- * main.c gives it an event loop and paths; a test gives it socket pairs.
+ * postgated as a whole: configuration, store, dataplane, events, and the commands of the API on
+ * them. main.c gives it an event loop and paths; a test gives it socket pairs.
  */
 #ifndef POSTGATE_CONTROL_DAEMON_DAEMON_H
 #define POSTGATE_CONTROL_DAEMON_DAEMON_H

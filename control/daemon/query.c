@@ -90,14 +90,15 @@ static json_t *status_daemon(struct daemon *d)
 	uint64_t partners = 0, domains = 0, addresses = 0;
 
 	store_partner_count(d->params.store, &partners, &domains, &addresses);
-	return json_pack("{s:s, s:i, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:s, s:b, s:s, s:I}", "version",
-		POSTGATE_VERSION, "pid", (int)getpid(), "started", (json_int_t)d->started, "uptime",
+	return json_pack("{s:s, s:i, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:s, s:b, s:s, s:I}",
+		"version", POSTGATE_VERSION, "pid", (int)getpid(), "started",
+		(json_int_t)d->started, "uptime",
 		(json_int_t)((daemon_now_ms() - d->started_ms) / 1000), "generation",
 		(json_int_t)d->generation, "config", d->params.config_path, "partners",
 		(json_int_t)partners, "domains", (json_int_t)domains, "addresses",
 		(json_int_t)addresses, "dataplane",
 		!dataplane_is_up(d->dataplane) ? (d->down_why[0] ? d->down_why : "not connected")
-		: d->synced		       ? "connected, has it all"
+		: d->synced                    ? "connected, has it all"
 					       : "connected, does not have it all yet",
 		"synced", d->synced, "refused", d->refused, "events",
 		(json_int_t)events_total(d->events));
@@ -109,10 +110,9 @@ static void status_workers(struct query *q, const struct ipc_header *answer)
 	json_t *list = json_array();
 
 	for (unsigned int i = 0; i < m->count; i++)
-		json_array_append_new(list,
-			json_pack("{s:i, s:i, s:I}", "index", (int)i, "lcore",
-				(int)m->workers[i].lcore, "generation",
-				(json_int_t)m->workers[i].generation));
+		json_array_append_new(list, json_pack("{s:i, s:i, s:I}", "index", (int)i, "lcore",
+						    (int)m->workers[i].lcore, "generation",
+						    (json_int_t)m->workers[i].generation));
 	json_object_set_new(json_object_get(q->result, "dataplane"), "workers", list);
 	query_done(q);
 }
@@ -122,16 +122,17 @@ static void status_dataplane(struct query *q, const struct ipc_header *answer)
 	const struct ipc_status_reply *m = (const struct ipc_status_reply *)answer;
 
 	json_object_set_new(q->result, "dataplane",
-		json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-			"version", m->version, "pid", (int)m->pid, "started", (json_int_t)m->start_time,
-			"uptime", (json_int_t)(m->uptime_ms / 1000), "generation",
-			(json_int_t)m->generation, "oldest_generation",
+		json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, "
+			  "s:I}",
+			"version", m->version, "pid", (int)m->pid, "started",
+			(json_int_t)m->start_time, "uptime", (json_int_t)(m->uptime_ms / 1000),
+			"generation", (json_int_t)m->generation, "oldest_generation",
 			(json_int_t)m->oldest_generation, "draining", m->draining, "committing",
 			m->committing, "partners", (json_int_t)m->partners, "domains",
-			(json_int_t)m->domains, "addresses", (json_int_t)m->prefixes, "policy_bytes",
-			(json_int_t)m->policy_bytes, "events", (json_int_t)m->events,
-			"events_lost_ring", (json_int_t)m->events_lost_ring, "events_lost_queue",
-			(json_int_t)m->events_lost_queue));
+			(json_int_t)m->domains, "addresses", (json_int_t)m->prefixes,
+			"policy_bytes", (json_int_t)m->policy_bytes, "events",
+			(json_int_t)m->events, "events_lost_ring", (json_int_t)m->events_lost_ring,
+			"events_lost_queue", (json_int_t)m->events_lost_queue));
 	q->step = status_workers;
 	query_ask_plain(q, IPC_WORKERS);
 }
@@ -160,7 +161,8 @@ static json_t *pool(uint32_t used, uint32_t size)
 
 static json_t *worker_json(unsigned int index, const struct ipc_worker *w)
 {
-	double busy = w->cycles_total ? 100.0 * (double)w->cycles_busy / (double)w->cycles_total : 0;
+	double busy =
+		w->cycles_total ? 100.0 * (double)w->cycles_busy / (double)w->cycles_total : 0;
 	json_t *o, *pools = json_object();
 
 	/* The order is that of the table's columns. */
@@ -169,19 +171,20 @@ static json_t *worker_json(unsigned int index, const struct ipc_worker *w)
 	json_object_set_new(pools, "upstreams", pool(w->upstreams, w->max_upstreams));
 	json_object_set_new(pools, "line_buffers", pool(w->linebufs, w->max_linebufs));
 	json_object_set_new(pools, "tx_mbufs", pool(w->tx_mbufs - w->tx_mbufs_free, w->tx_mbufs));
-	json_object_set_new(pools, "ctl_mbufs", pool(w->ctl_mbufs - w->ctl_mbufs_free, w->ctl_mbufs));
+	json_object_set_new(
+		pools, "ctl_mbufs", pool(w->ctl_mbufs - w->ctl_mbufs_free, w->ctl_mbufs));
 	o = json_pack("{s:i, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I}", "index", (int)index, "lcore",
 		(json_int_t)w->lcore, "generation", (json_int_t)w->generation, "busy_percent", busy,
-		"cycles_busy", (json_int_t)w->cycles_busy, "cycles_total", (json_int_t)w->cycles_total,
-		"loops", (json_int_t)w->loops, "messages", (json_int_t)w->messages, "events_dropped",
-		(json_int_t)w->events_dropped);
-	json_object_update_new(o,
-		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "cpu",
-			w->cpu == UINT32_MAX ? (json_int_t)-1 : (json_int_t)w->cpu, "half_open",
-			(json_int_t)w->half_open, "time_wait", (json_int_t)w->time_wait, "ports",
-			(json_int_t)w->ports, "timers", (json_int_t)w->timers, "rx_held_mbufs",
-			(json_int_t)w->rx_held_mbufs, "tx_held_mbufs", (json_int_t)w->tx_held_mbufs,
-			"recv_bytes", (json_int_t)w->recv_bytes));
+		"cycles_busy", (json_int_t)w->cycles_busy, "cycles_total",
+		(json_int_t)w->cycles_total, "loops", (json_int_t)w->loops, "messages",
+		(json_int_t)w->messages, "events_dropped", (json_int_t)w->events_dropped);
+	json_object_update_new(
+		o, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "cpu",
+			   w->cpu == UINT32_MAX ? (json_int_t)-1 : (json_int_t)w->cpu, "half_open",
+			   (json_int_t)w->half_open, "time_wait", (json_int_t)w->time_wait, "ports",
+			   (json_int_t)w->ports, "timers", (json_int_t)w->timers, "rx_held_mbufs",
+			   (json_int_t)w->rx_held_mbufs, "tx_held_mbufs",
+			   (json_int_t)w->tx_held_mbufs, "recv_bytes", (json_int_t)w->recv_bytes));
 	json_object_set_new(o, "pools", pools);
 	return o;
 }
@@ -214,7 +217,8 @@ static void stats_done(struct query *q)
 	json_t *kept = json_array(), *c;
 	size_t i;
 
-	json_array_foreach (q->list, i, c) {
+	json_array_foreach(q->list, i, c)
+	{
 		if (q->nonzero && json_integer_value(json_object_get(c, "total")) == 0)
 			continue;
 		if (!q->per_worker)

@@ -13,11 +13,11 @@ struct query {
 	/* Handles an answer: asks the next step, or answers the request. */
 	void (*step)(struct query *q, const struct ipc_header *answer);
 	json_t *result;
-	json_t *list;	  /* borrowed from result: what the pages add to */
+	json_t *list;     /* borrowed from result: what the pages add to */
 	uint16_t worker;  /* that is asked */
 	uint16_t workers; /* how many there are */
-	uint16_t type;	  /* of the request for pages */
-	int64_t limit;	  /* entries wanted at most */
+	uint16_t type;    /* of the request for pages */
+	int64_t limit;    /* entries wanted at most */
 	bool nonzero, per_worker;
 };
 

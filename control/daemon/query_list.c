@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/daemon/query.h"
+#include "smtp/smtp.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     100000
@@ -26,7 +27,7 @@ static void page_next(struct query *q, uint32_t next)
 	if (full) {
 		/* Cut to what was asked for, and told. */
 		bool more = json_array_size(q->list) > (size_t)q->limit || next != IPC_CURSOR_END ||
-			q->worker + 1 < q->workers;
+			    q->worker + 1 < q->workers;
 
 		while (json_array_size(q->list) > (size_t)q->limit)
 			json_array_remove(q->list, json_array_size(q->list) - 1);
@@ -69,16 +70,17 @@ static void sessions_step(struct query *q, const struct ipc_header *answer)
 
 		snprintf(id, sizeof(id), "%016" PRIx64, s->id);
 		o = json_pack("{s:s, s:i, s:s, s:i, s:s, s:b, s:s, s:s, s:s, s:s, s:b}", "id", id,
-			"worker", m->worker, "client", query_address(&s->client, client), "client_port",
-			s->client_port, "side", ipc_side_name(s->side), "client_tls", s->client_tls,
-			"client_version", s->client_version, "client_cipher", s->client_cipher, "state",
-			s->state, "upstream_state", s->upstream_state, "upstream_tls", s->upstream_tls);
-		json_object_update_new(o,
-			json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I}", "partner", s->partner,
-				"next_hop", text_or_mark(s->next_hop), "helo", text_or_mark(s->helo),
-				"age", (json_int_t)s->age_s, "messages", (json_int_t)s->messages,
-				"bytes_in", (json_int_t)s->bytes_in, "bytes_out",
-				(json_int_t)s->bytes_out));
+			"worker", m->worker, "client", query_address(&s->client, client),
+			"client_port", s->client_port, "side", ipc_side_name(s->side), "client_tls",
+			s->client_tls, "client_version", s->client_version, "client_cipher",
+			s->client_cipher, "state", s->state, "upstream_state", s->upstream_state,
+			"upstream_tls", s->upstream_tls);
+		json_object_update_new(
+			o, json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I}", "partner", s->partner,
+				   "next_hop", text_or_mark(s->next_hop), "helo",
+				   text_or_mark(s->helo), "age", (json_int_t)s->age_s, "messages",
+				   (json_int_t)s->messages, "bytes_in", (json_int_t)s->bytes_in,
+				   "bytes_out", (json_int_t)s->bytes_out));
 		json_array_append_new(q->list, o);
 	}
 	page_next(q, m->next);
@@ -93,25 +95,26 @@ static void tcp_step(struct query *q, const struct ipc_header *answer)
 		const struct ipc_tcp_conn *c = &m->conns[i];
 		json_t *o;
 
-		o = json_pack("{s:i, s:s, s:i, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "worker",
-			m->worker, "local", query_address(&c->local, local), "local_port", c->local_port,
-			"remote", query_address(&c->remote, remote), "remote_port", c->remote_port,
-			"state", c->state, "rtt_us", (json_int_t)c->rtt_us, "rttvar_us",
-			(json_int_t)c->rttvar_us, "min_rtt_us", (json_int_t)c->min_rtt_us, "rto_ms",
-			(json_int_t)c->rto_ms, "mss", (json_int_t)c->mss, "cwnd",
-			(json_int_t)c->snd_cwnd);
+		o = json_pack("{s:i, s:s, s:i, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
+			"worker", m->worker, "local", query_address(&c->local, local), "local_port",
+			c->local_port, "remote", query_address(&c->remote, remote), "remote_port",
+			c->remote_port, "state", c->state, "rtt_us", (json_int_t)c->rtt_us,
+			"rttvar_us", (json_int_t)c->rttvar_us, "min_rtt_us",
+			(json_int_t)c->min_rtt_us, "rto_ms", (json_int_t)c->rto_ms, "mss",
+			(json_int_t)c->mss, "cwnd", (json_int_t)c->snd_cwnd);
 		json_object_update_new(o,
 			json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ssthresh",
-				(json_int_t)c->ssthresh, "in_flight", (json_int_t)c->in_flight, "snd_wnd",
-				(json_int_t)c->snd_wnd, "rcv_wnd", (json_int_t)c->rcv_wnd, "retransmits",
-				(json_int_t)c->retransmits, "lost_segments",
-				(json_int_t)c->lost_segments, "bytes_sent", (json_int_t)c->bytes_sent,
-				"bytes_acked", (json_int_t)c->bytes_acked, "bytes_received",
+				(json_int_t)c->ssthresh, "in_flight", (json_int_t)c->in_flight,
+				"snd_wnd", (json_int_t)c->snd_wnd, "rcv_wnd",
+				(json_int_t)c->rcv_wnd, "retransmits", (json_int_t)c->retransmits,
+				"lost_segments", (json_int_t)c->lost_segments, "bytes_sent",
+				(json_int_t)c->bytes_sent, "bytes_acked",
+				(json_int_t)c->bytes_acked, "bytes_received",
 				(json_int_t)c->bytes_received));
-		json_object_update_new(o,
-			json_pack("{s:i, s:i, s:b, s:b, s:b}", "snd_wscale", c->snd_wscale, "rcv_wscale",
-				c->rcv_wscale, "timestamps", c->timestamps, "sack", c->sack, "ecn",
-				c->ecn));
+		json_object_update_new(
+			o, json_pack("{s:i, s:i, s:b, s:b, s:b}", "snd_wscale", c->snd_wscale,
+				   "rcv_wscale", c->rcv_wscale, "timestamps", c->timestamps, "sack",
+				   c->sack, "ecn", c->ecn));
 		json_array_append_new(q->list, o);
 	}
 	page_next(q, m->next);
@@ -135,8 +138,29 @@ void query_sessions(void *daemon, struct api_request *r, const json_t *args)
 	page_start(q, tcp ? "tcp" : "sessions", tcp ? IPC_TCP : IPC_SESSIONS);
 }
 
-/* In the order of enum smtp_ext's bits (smtp/smtp.h), which the protocol carries as they are. */
-static json_t *extensions(uint32_t bits);
+static json_t *extensions(uint32_t bits)
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} names[] = {
+		{SMTP_EXT_STARTTLS, "STARTTLS"},
+		{SMTP_EXT_PIPELINING, "PIPELINING"},
+		{SMTP_EXT_SIZE, "SIZE"},
+		{SMTP_EXT_8BITMIME, "8BITMIME"},
+		{SMTP_EXT_SMTPUTF8, "SMTPUTF8"},
+		{SMTP_EXT_CHUNKING, "CHUNKING"},
+		{SMTP_EXT_ENHANCEDSTATUSCODES, "ENHANCEDSTATUSCODES"},
+		{SMTP_EXT_DSN, "DSN"},
+		{SMTP_EXT_REQUIRETLS, "REQUIRETLS"},
+	};
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (bits & names[i].bit)
+			json_array_append_new(list, json_string(names[i].name));
+	return list;
+}
 
 /* One row for a next hop, whatever the number of workers that each check it. */
 static json_t *find_next_hop(struct query *q, const struct ipc_next_hop_state *h)
@@ -148,22 +172,21 @@ static json_t *find_next_hop(struct query *q, const struct ipc_next_hop_state *h
 	size_t i;
 
 	query_address(&h->address, address);
-	json_array_foreach (q->list, i, o)
-		if (strcmp(json_string_value(json_object_get(o, "address")), address) == 0 &&
-			json_integer_value(json_object_get(o, "port")) == h->port)
-			return o;
+	json_array_foreach(q->list, i,
+		o) if (strcmp(json_string_value(json_object_get(o, "address")), address) == 0 &&
+		       json_integer_value(json_object_get(o, "port")) == h->port) return o;
 	for (unsigned int n = 0; n < config->next_hop_count; n++)
-		if (memcmp(config->next_hops[n].address.b, h->address.b, sizeof(h->address.b)) == 0 &&
+		if (memcmp(config->next_hops[n].address.b, h->address.b, sizeof(h->address.b)) ==
+				0 &&
 			config->next_hops[n].port == h->port)
 			known = &config->next_hops[n];
 	o = json_pack("{s:o, s:s, s:i, s:b, s:b, s:i, s:i, s:i, s:i, s:s, s:o}", "name",
-		text_or_mark(h->name), "address", address, "port", h->port, "tls", 1, "verified", 1, "up",
-		0, "checked", 0, "active", 0, "idle", 0, "error", "", "extensions",
+		text_or_mark(h->name), "address", address, "port", h->port, "tls", 1, "verified", 1,
+		"up", 0, "checked", 0, "active", 0, "idle", 0, "error", "", "extensions",
 		extensions(h->ext));
 	if (known != NULL)
-		json_object_update_new(o,
-			json_pack("{s:i, s:s}", "priority", known->priority, "level",
-				config_level_name(known->level)));
+		json_object_update_new(o, json_pack("{s:i, s:s}", "priority", known->priority,
+						  "level", config_level_name(known->level)));
 	json_array_append_new(q->list, o);
 	return o;
 }
@@ -181,7 +204,8 @@ static void next_hops_done(struct query *q)
 	json_t *o;
 	size_t i;
 
-	json_array_foreach (q->list, i, o) {
+	json_array_foreach(q->list, i, o)
+	{
 		json_int_t up = json_integer_value(json_object_get(o, "up"));
 		json_int_t checked = json_integer_value(json_object_get(o, "checked"));
 
@@ -192,7 +216,8 @@ static void next_hops_done(struct query *q)
 		else if (up == 0)
 			snprintf(text, sizeof(text), "down");
 		else
-			snprintf(text, sizeof(text), "up for %d of %d workers", (int)up, q->workers);
+			snprintf(
+				text, sizeof(text), "up for %d of %d workers", (int)up, q->workers);
 		json_object_set_new(o, "state", json_string(text));
 	}
 	json_object_set_new(q->result, "workers", json_integer(q->workers));

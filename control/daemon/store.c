@@ -213,8 +213,8 @@ int store_next_generation(struct store *s, uint64_t floor, uint64_t *out)
 	sqlite3_stmt *st;
 	int rc;
 
-	rc = store_prepare(
-		s, "UPDATE state SET generation = max(generation, ?) + 1 RETURNING generation", &st);
+	rc = store_prepare(s,
+		"UPDATE state SET generation = max(generation, ?) + 1 RETURNING generation", &st);
 	if (rc < 0)
 		return rc;
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)floor);
