@@ -87,6 +87,10 @@ void tls_free(struct tls_conn *c)
 {
 	if (c == NULL)
 		return;
+	/* Without a close_notify SSL_free() would spoil the session for those who kept it. TLS has
+	 * no such rule any more (RFC 5246 7.2.1), and a cut is told by tls_read(). */
+	if (c->ssl != NULL && c->error == TLS_ERR_NONE)
+		SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(c->ssl);
 	SSL_SESSION_free(c->session);
 	tls_context_free(c->ctx);
@@ -238,6 +242,13 @@ struct tls_session *tls_take_session(struct tls_conn *c)
 	SSL_SESSION *session = c->session;
 
 	c->session = NULL;
+	/* A ticket renewed in a resumed handshake of 1.2 comes without a callback. */
+	if (session == NULL && c->keep_session && c->handshake_done &&
+		SSL_version(c->ssl) == TLS1_2_VERSION && SSL_session_reused(c->ssl) &&
+		SSL_SESSION_is_resumable(SSL_get0_session(c->ssl))) {
+		session = SSL_get1_session(c->ssl);
+		c->keep_session = false;
+	}
 	return (struct tls_session *)session;
 }
 

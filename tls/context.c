@@ -69,9 +69,12 @@ int tls_ssl_ctx_create(OSSL_LIB_CTX *ossl, enum tls_profile profile, bool server
 	SSL_CTX_set_options(ssl_ctx, options);
 	/* At level 2 RSA keys below 2048 bits and SHA-1 signatures are refused. */
 	SSL_CTX_set_security_level(ssl_ctx, 2);
+	/* AUTO_RETRY: WANT_READ must mean that the transport is empty, not that the record just
+	 * read was a ticket or a KeyUpdate; nobody would wake the connection for what is already
+	 * there. */
 	SSL_CTX_set_mode(ssl_ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-					  SSL_MODE_NO_AUTO_CHAIN);
-	SSL_CTX_clear_mode(ssl_ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_AUTO_RETRY);
+					  SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_AUTO_RETRY);
+	SSL_CTX_clear_mode(ssl_ctx, SSL_MODE_ENABLE_PARTIAL_WRITE);
 	SSL_CTX_set_read_ahead(ssl_ctx, 0); /* see bio.c */
 	SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(ssl_ctx, TICKET_LIFETIME_S);
