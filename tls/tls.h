@@ -97,8 +97,9 @@ struct tls_connect_params {
 	bool verify;       /* a failed verification fails the handshake; without it the result
 			      is only reported */
 	bool keep_session; /* keep what tls_take_session() gives */
-	const struct tls_session *resume; /* NULL: full handshake. Only one of the same context,
-				       names and `verify`: its verification result is taken over */
+	/* NULL: full handshake. Good for one use (RFC 8446 C.4), with the same context, names and
+	 * `verify` as where it came from: the verification result is taken over. */
+	const struct tls_session *resume;
 };
 int tls_connect(struct tls_context *ctx, const struct tls_transport *transport, void *arg,
 	const struct tls_connect_params *params, struct tls_conn **out);
