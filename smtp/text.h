@@ -50,7 +50,8 @@ static inline struct smtp_str text_cut(struct smtp_str *s, char sep)
 	struct smtp_str part = {s->data, at ? (size_t)(at - s->data) : s->len};
 	size_t skip = part.len + (at ? 1 : 0);
 
-	s->data += skip;
+	if (skip) /* `data` may be NULL, and then nothing may be added to it */
+		s->data += skip;
 	s->len -= skip;
 	return part;
 }
