@@ -16,7 +16,9 @@ struct ip_addr {
 	union {
 		uint8_t b[16];
 		uint32_t w[4];
-		uint64_t q[2];
+		/* Packed, so that an address needs the alignment of its words only: a key of two of
+		 * them and two ports has no hole. */
+		uint64_t q[2] __attribute__((packed, aligned(4)));
 	};
 };
 
