@@ -8,7 +8,7 @@
 
 /* RFC 8200 5: what every IPv6 link carries at least. */
 #define MTU_MIN 1280
-#define MTU_MAX 9216
+#define MTU_MAX 9000
 
 int check_on_link(const struct check *c, enum config_side side, const struct address *a)
 {

@@ -31,6 +31,9 @@ void query_ask_plain(struct query *q, uint16_t type);
 /* Answers with q->result; ends q. */
 void query_done(struct query *q);
 
+#define QUERY_EXTENSIONS 9
+extern const char *const query_extensions[QUERY_EXTENSIONS];
+
 const char *query_address(const struct ipc_addr *a, char out[ADDRESS_TEXT_MAX]);
 
 #endif

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "control/daemon/query.h"
-#include "smtp/smtp.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     100000
@@ -138,27 +137,17 @@ void query_sessions(void *daemon, struct api_request *r, const json_t *args)
 	page_start(q, tcp ? "tcp" : "sessions", tcp ? IPC_TCP : IPC_SESSIONS);
 }
 
+/* In the order of enum smtp_ext's bits (smtp/smtp.h), which the protocol carries as they are. */
+const char *const query_extensions[QUERY_EXTENSIONS] = {"PIPELINING", "SIZE", "8BITMIME",
+	"SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES", "STARTTLS", "DSN", "REQUIRETLS"};
+
 static json_t *extensions(uint32_t bits)
 {
-	static const struct {
-		uint32_t bit;
-		const char *name;
-	} names[] = {
-		{SMTP_EXT_STARTTLS, "STARTTLS"},
-		{SMTP_EXT_PIPELINING, "PIPELINING"},
-		{SMTP_EXT_SIZE, "SIZE"},
-		{SMTP_EXT_8BITMIME, "8BITMIME"},
-		{SMTP_EXT_SMTPUTF8, "SMTPUTF8"},
-		{SMTP_EXT_CHUNKING, "CHUNKING"},
-		{SMTP_EXT_ENHANCEDSTATUSCODES, "ENHANCEDSTATUSCODES"},
-		{SMTP_EXT_DSN, "DSN"},
-		{SMTP_EXT_REQUIRETLS, "REQUIRETLS"},
-	};
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (bits & names[i].bit)
-			json_array_append_new(list, json_string(names[i].name));
+	for (unsigned int i = 0; i < QUERY_EXTENSIONS; i++)
+		if (bits & 1u << i)
+			json_array_append_new(list, json_string(query_extensions[i]));
 	return list;
 }
 

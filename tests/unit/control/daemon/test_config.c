@@ -10,72 +10,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
 #include "control/daemon/config.h"
+#include "tests/unit/control/daemon/fixture.h"
 
-static char dir[64];
-
-static const char good[] = "hostname: mx.example.net\n" /* 1 */
-			   "interfaces:\n"
-			   "  - name: out\n"
-			   "    port: net_tap0\n"
-			   "    side: outside\n" /* 5 */
-			   "    addresses: [198.51.100.1/24, \"2001:db8:1::1/64\"]\n"
-			   "  - name: in\n"
-			   "    port: net_tap1\n"
-			   "    side: inside\n"
-			   "    vlan: 7\n" /* 10 */
-			   "    addresses: [192.0.2.1/24]\n"
-			   "routes:\n"
-			   "  - {side: outside, to: default, via: 198.51.100.254}\n"
-			   "  - {side: inside, to: 10.0.0.0/8, via: 192.0.2.254}\n"
-			   "certificates:\n" /* 15 */
-			   "  - name: main\n"
-			   "    chain: @/chain.pem\n"
-			   "    key: @/key.pem\n"
-			   "listeners:\n"
-			   "  - side: outside\n" /* 20 */
-			   "    port: 25\n"
-			   "    certificates: [main]\n"
-			   "    keepalive: 90s\n"
-			   "next-hops:\n"
-			   "  - name: b.example.net\n" /* 25 */
-			   "    address: 192.0.2.3\n"
-			   "    priority: 20\n"
-			   "  - name: a.example.net\n"
-			   "    address: 10.1.2.3\n"
-			   "    level: verify\n" /* 30 */
-			   "    ca: @/ca.pem\n"
-			   "timeouts:\n"
-			   "  command: 5m\n"
-			   "limits:\n"
-			   "  max-message-size: 50M\n" /* 35 */
-			   "log:\n"
-			   "  to: stderr\n";
-
-/* `good` with one edit and "@" made the directory. */
+/* The good file with one edit. */
 static char *edited(const char *old, const char *new)
 {
-	char *text, *out, *w;
-	const char *at = old != NULL ? strstr(good, old) : good;
+	const char *good = fixture_config, *at = old != NULL ? strstr(good, old) : good;
+	char *text, *out;
 
 	assert_non_null(at);
 	if (old == NULL)
 		old = new = "";
 	if (asprintf(&text, "%.*s%s%s", (int)(at - good), good, new, at + strlen(old)) < 0)
 		abort();
-	out = w = malloc(strlen(text) * 8 + 1);
-	for (const char *r = text; *r != '\0'; r++)
-		w += *r == '@' ? sprintf(w, "%s", dir) : sprintf(w, "%c", *r);
-	*w = '\0';
+	out = fixture_expand(text);
 	free(text);
 	return out;
 }
@@ -217,11 +169,11 @@ static void test_mistakes(void **state)
 	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
 		struct config_errors errors = {0};
 		struct config *config = NULL;
-		char want[512], *w, *yaml = edited(mistakes[i].old, mistakes[i].new);
+		char want[512], *told = fixture_expand(mistakes[i].told);
+		char *yaml = edited(mistakes[i].old, mistakes[i].new);
 
-		w = want + sprintf(want, "/etc/x.yaml:");
-		for (const char *r = mistakes[i].told; *r != '\0'; r++)
-			w += *r == '@' ? sprintf(w, "%s", dir) : sprintf(w, "%c", *r);
+		snprintf(want, sizeof(want), "/etc/x.yaml:%s", told);
+		free(told);
 		assert_int_not_equal(
 			config_parse("/etc/x.yaml", yaml, strlen(yaml), &config, &errors), 0);
 		assert_null(config);
@@ -348,75 +300,16 @@ static void test_example(void **state)
 	config_errors_clear(&errors);
 }
 
-static void put(const char *name, mode_t mode, void (*write_pem)(FILE *, void *), void *arg)
-{
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	write_pem(f, arg);
-	fclose(f);
-	chmod(path, mode);
-}
-
-static void put_key(FILE *f, void *arg)
-{
-	PEM_write_PrivateKey(f, arg, NULL, NULL, 0, NULL, NULL);
-}
-
-static void put_cert(FILE *f, void *arg)
-{
-	PEM_write_X509(f, arg);
-}
-
-static void put_text(FILE *f, void *arg)
-{
-	fputs(arg, f);
-}
-
 static int setup(void **state)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
-	X509 *cert = X509_new();
-	X509_NAME *name = X509_get_subject_name(cert);
-	static char text[] = "no PEM at all\n";
-
-	strcpy(dir, "/tmp/postgate-test.XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	X509_set_version(cert, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(cert), 30 * 86400);
-	X509_NAME_add_entry_by_txt(
-		name, "CN", MBSTRING_ASC, (const unsigned char *)"mx.example.net", -1, -1, 0);
-	X509_set_issuer_name(cert, name);
-	X509_set_pubkey(cert, key);
-	X509_sign(cert, key, EVP_sha256());
-	put("chain.pem", 0644, put_cert, cert);
-	put("ca.pem", 0644, put_cert, cert);
-	put("key.pem", 0600, put_key, key);
-	put("open.pem", 0644, put_key, key);
-	put("other.pem", 0600, put_key, other);
-	put("text.pem", 0600, put_text, text);
-	X509_free(cert);
-	EVP_PKEY_free(key);
-	EVP_PKEY_free(other);
+	fixture_create();
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {
-		"chain.pem", "ca.pem", "key.pem", "open.pem", "other.pem", "text.pem"};
-	char path[128];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-	}
-	return rmdir(dir);
+	fixture_remove();
+	return 0;
 }
 
 int main(int argc, char **argv)
