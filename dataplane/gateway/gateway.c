@@ -144,29 +144,30 @@ out:
 	return 0;
 }
 
-/* Frees without a word to anybody: the connections go with the TCP stack. */
+/* Frees without a word to anybody: the connections go with the TCP stack. Objects that were never
+ * used, or are free, are in the closed state. */
 void gateway_destroy(struct gateway *g)
 {
-	struct session *s;
-
 	if (!g)
 		return;
-	TAILQ_FOREACH (s, &g->live, entry) {
-		if (s->up)
-			leg_release(&s->up->leg);
+	for (uint32_t i = 0; i < g->sessions.count; i++) {
+		struct session *s = pool_at(&g->sessions, i);
+
+		if (s->state == SESSION_CLOSED)
+			continue;
+		wheel_cancel(g->params.wheel, &s->timer);
 		leg_release(&s->down);
 	}
-	for (uint32_t i = 0; g->hops && i < GATEWAY_MAX_NEXT_HOPS; i++) {
-		struct upstream *u;
+	for (uint32_t i = 0; i < g->upstreams.count; i++) {
+		struct upstream *u = pool_at(&g->upstreams, i);
 
-		if (!g->hops[i].g)
+		if (u->state == UPSTREAM_CLOSED)
 			continue;
-		wheel_cancel(g->params.wheel, &g->hops[i].timer);
-		if (g->hops[i].probe)
-			leg_release(&g->hops[i].probe->leg);
-		TAILQ_FOREACH (u, &g->hops[i].idle, entry)
-			leg_release(&u->leg);
+		wheel_cancel(g->params.wheel, &u->timer);
+		leg_release(&u->leg);
 	}
+	for (uint32_t i = 0; g->hops && i < GATEWAY_MAX_NEXT_HOPS; i++)
+		wheel_cancel(g->params.wheel, &g->hops[i].timer);
 	pool_fini(&g->sessions);
 	pool_fini(&g->upstreams);
 	pool_fini(&g->linebufs);
