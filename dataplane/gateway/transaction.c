@@ -259,7 +259,6 @@ void transaction_mail(struct session *s, const struct smtp_mail *mail, uint64_t 
 	}
 	policy_inbound(g->gen->policy, mail->from.domain.data, mail->from.domain.len, &s->client,
 		&s->verdict);
-	s->verdict.generation = g->gen->number;
 	if (!transaction_allowed(s, now)) {
 		transaction_clear(s);
 		return;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/dataplane/gateway/world.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -119,7 +121,6 @@ static void host_start(struct world *w, struct host *h, const char *name, const 
 		.socket_id = -1,
 	};
 	char pool[32];
-	uint32_t v4;
 
 	h->w = w;
 	snprintf(pool, sizeof(pool), "%s_tx", name);
@@ -141,13 +142,7 @@ static void host_start(struct world *w, struct host *h, const char *name, const 
 	params.tx_pool = h->tx;
 	params.ctl_pool = h->ctl;
 	assert_int_equal(tcp_create(&params, &h->tcp), 0);
-	v4 = 0;
-	sscanf(addr, "%*s");
-	for (unsigned int i = 0, b[4]; i == 0; i++) {
-		assert_int_equal(sscanf(addr, "%u.%u.%u.%u", &b[0], &b[1], &b[2], &b[3]), 4);
-		v4 = htonl(b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3]);
-	}
-	h->addr = ip_addr_from_v4(v4);
+	h->addr = ip_addr_from_v4(inet_addr(addr));
 }
 
 /* Everything that can happen at this instant. */
@@ -605,6 +600,37 @@ void world_hop_listen(struct world *w, uint32_t i, bool listen)
 		assert_int_equal(tcp_listen(w->out.tcp, &params, &w->hop_listeners[i]), 0);
 	else
 		tcp_unlisten(w->out.tcp, w->hop_listeners[i]);
+}
+
+static void world_txn_finish(struct policy_txn *txn)
+{
+	char err[128];
+	enum policy_step step;
+
+	assert_int_equal(policy_txn_prepare(txn, UINT32_MAX, err, sizeof(err)), 0);
+	policy_txn_publish(txn);
+	do { /* this thread is the only reader: a quiescent state of it is a grace period */
+		rcu_quiescent_state();
+		step = policy_txn_clean(txn, UINT32_MAX);
+	} while (step != POLICY_STEP_DONE);
+}
+
+void world_partner(struct world *w, const char *name, const char *domain, const char *prefix,
+	enum policy_level level)
+{
+	uint32_t id = ++w->next_partner;
+	struct policy_txn *txn;
+	struct ip_addr addr;
+
+	assert_int_equal(policy_txn_begin(w->policy, 1 + id, &txn), 0);
+	assert_int_equal(policy_txn_set(txn, id, name, level), 0);
+	if (domain)
+		assert_int_equal(policy_txn_add_domain(txn, id, domain, strlen(domain)), 0);
+	if (prefix) {
+		addr = ip_addr_from_v4(inet_addr(prefix));
+		assert_int_equal(policy_txn_add_prefix(txn, id, &addr, 128), 0);
+	}
+	world_txn_finish(txn);
 }
 
 /* --- The world's begin and end --- */
