@@ -15,7 +15,8 @@ void queue_put(struct queue *q, const void *data, size_t len)
 		q->data = realloc(q->data, q->size);
 		assert_non_null(q->data);
 	}
-	memcpy(q->data + q->end, data, len);
+	if (len > 0)
+		memcpy(q->data + q->end, data, len);
 	q->end += len;
 	q->total += len;
 }
