@@ -56,7 +56,7 @@ static void status_dataplane(struct table *t, const json_t *d)
 	size_t i, len = 0;
 
 	table_cell(t, "postgate-dataplane");
-	if (!json_is_object(d)) {
+	if (!json_is_true(json_object_get(d, "connected"))) {
 		table_cell(t, "cannot be reached");
 		return;
 	}

@@ -10,7 +10,14 @@ static void print_json(const json_t *value, size_t flags, FILE *out)
 	fputc('\n', out);
 }
 
-/* Events as JSON are one object a line, so that a program can follow them. */
+static bool is_stream(const struct cli_line *line)
+{
+	const char *flag = line->command->stream_flag;
+
+	return flag != NULL && json_is_true(json_object_get(line->args, flag));
+}
+
+/* What is followed comes as one object a line, for a program to read as it comes. */
 static void print_result(const struct cli_line *line, const json_t *result, FILE *out)
 {
 	json_t *events = json_object_get(result, "events"), *e;
@@ -18,7 +25,7 @@ static void print_result(const struct cli_line *line, const json_t *result, FILE
 
 	if (!line->json) {
 		line->command->render(result, out);
-	} else if (line->command->stream_flag != NULL && events != NULL) {
+	} else if (is_stream(line)) {
 		json_array_foreach(events, i, e) print_json(e, JSON_COMPACT, out);
 		if (json_object_get(result, "dropped") != NULL)
 			print_json(result, JSON_COMPACT, out);
@@ -39,7 +46,6 @@ static int tell_lost(int rc, FILE *err)
 
 int cli_run(struct client *c, const struct cli_line *line, FILE *out, FILE *err)
 {
-	const char *flag = line->command->stream_flag;
 	json_t *answer;
 	bool ok;
 	int rc;
@@ -64,7 +70,7 @@ int cli_run(struct client *c, const struct cli_line *line, FILE *out, FILE *err)
 	json_decref(answer);
 	if (!ok)
 		return CLI_REFUSED;
-	while (flag != NULL && json_is_true(json_object_get(line->args, flag))) {
+	while (is_stream(line)) {
 		rc = client_receive(c, &answer);
 		if (rc < 0)
 			return tell_lost(rc, err);

@@ -122,9 +122,10 @@ static void status_dataplane(struct query *q, const struct ipc_header *answer)
 	const struct ipc_status_reply *m = (const struct ipc_status_reply *)answer;
 
 	json_object_set_new(q->result, "dataplane",
-		json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, "
+		json_pack("{s:b, s:s, s:i, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I, "
+			  "s:I, "
 			  "s:I}",
-			"version", m->version, "pid", (int)m->pid, "started",
+			"connected", 1, "version", m->version, "pid", (int)m->pid, "started",
 			(json_int_t)m->start_time, "uptime", (json_int_t)(m->uptime_ms / 1000),
 			"generation", (json_int_t)m->generation, "oldest_generation",
 			(json_int_t)m->oldest_generation, "draining", m->draining, "committing",
@@ -144,7 +145,7 @@ void query_status(void *daemon, struct api_request *r, const json_t *args)
 	if (q == NULL)
 		return;
 	json_object_set_new(q->result, "daemon", status_daemon(daemon));
-	json_object_set_new(q->result, "dataplane", json_null());
+	json_object_set_new(q->result, "dataplane", json_pack("{s:b}", "connected", 0));
 	/* The daemon's own part is worth telling, most of all when the other is away. */
 	if (dataplane_is_up(q->daemon->dataplane))
 		query_ask_plain(q, IPC_STATUS);

@@ -241,7 +241,7 @@ static void test_render(void **state)
 	text = rendered(render_status,
 		"{\"daemon\": {\"version\": \"1\", \"pid\": 5, \"uptime\": 61, "
 		"\"config\": \"/c\", \"generation\": 3, \"dataplane\": "
-		"\"not connected\"}, \"dataplane\": null}");
+		"\"not connected\"}, \"dataplane\": {\"connected\": false}}");
 	assert_string_equal(text, "postgated\n"
 				  "  version           1\n"
 				  "  pid               5\n"
