@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "smtp/address.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -132,49 +131,6 @@ static size_t address_domain(const char *s, size_t len)
 bool smtp_domain_valid(const char *s, size_t len)
 {
 	return len && address_domain(s, len) == len;
-}
-
-static bool address_is_ip(int family, const char *s, size_t len)
-{
-	char text[INET6_ADDRSTRLEN];
-	uint8_t addr[16];
-
-	if (len == 0 || len >= sizeof(text) || memchr(s, 0, len))
-		return false;
-	memcpy(text, s, len);
-	text[len] = 0;
-	return inet_pton(family, text, addr) == 1;
-}
-
-bool smtp_literal_valid(const char *s, size_t len)
-{
-	const char *colon;
-	size_t tag;
-
-	if (len < 3 || len > SMTP_DOMAIN_MAX || s[0] != '[' || s[len - 1] != ']')
-		return false;
-	s++;
-	len -= 2;
-	if (address_is_ip(AF_INET, s, len))
-		return true;
-	colon = memchr(s, ':', len);
-	if (!colon)
-		return false;
-	tag = (size_t)(colon - s);
-	if (text_equal_case((struct smtp_str){s, tag}, "IPv6"))
-		return address_is_ip(AF_INET6, colon + 1, len - tag - 1);
-	/* General-address-literal: Ldh-str ":" 1*dcontent. */
-	if (tag == 0 || s[tag - 1] == '-' || tag + 1 == len)
-		return false;
-	for (size_t i = 0; i < tag; i++) {
-		if (!text_is_alnum((uint8_t)s[i]) && s[i] != '-')
-			return false;
-	}
-	for (size_t i = tag + 1; i < len; i++) {
-		if (s[i] < '!' || s[i] > '~' || (s[i] >= '[' && s[i] <= ']'))
-			return false;
-	}
-	return true;
 }
 
 /* A-d-l ":", appendix C. Octets of it with the colon, 0 if it is not one. */

@@ -187,6 +187,7 @@ static enum smtp_body_result body_resolve_held(struct smtp_body *b, const uint8_
 enum smtp_body_result smtp_body_scan(struct smtp_body *b, const uint8_t *data, size_t len,
 	size_t *used, const uint8_t **out, size_t *out_len, enum smtp_server_error *error)
 {
+	const enum smtp_scan_set set = smtp_scan_best();
 	const uint8_t *p = data, *end = data + len;
 	bool hold = false;
 
@@ -206,11 +207,11 @@ enum smtp_body_result smtp_body_scan(struct smtp_body *b, const uint8_t *data, s
 			uint64_t room = b->limit - b->octets;
 			size_t avail = (size_t)(end - p);
 			size_t n = smtp_scan_clean(
-				&s, p, avail < room ? avail : (size_t)room, b->dots);
+				set, &s, p, avail < room ? avail : (size_t)room, b->dots);
 
 			if (n) {
 				p += n;
-				b->octets += n;
+				b->octets += n - s.stuffed;
 				b->line_len = (uint16_t)s.line_len;
 				b->state = s.line_start ? BODY_LINE : BODY_TEXT;
 				if (p == end)

@@ -2,31 +2,17 @@
 #include <string.h>
 
 #include "smtp/body.h"
+#include "smtp/scan.h"
 
 void smtp_stuff_init(struct smtp_stuff *s)
 {
 	*s = (struct smtp_stuff){.line_start = true};
 }
 
-/* The octets up to and with the next CRLF that has a dot behind it, or all. */
-static size_t stuff_run(const uint8_t *p, size_t len)
-{
-	const uint8_t *from = p, *end = p + len;
-
-	for (;;) {
-		const uint8_t *lf = memchr(from, '\n', (size_t)(end - from));
-
-		if (!lf || lf + 1 == end)
-			return len;
-		from = lf + 1;
-		if (*from == '.' && lf > p && lf[-1] == '\r')
-			return (size_t)(from - p);
-	}
-}
-
 size_t smtp_stuff(
 	struct smtp_stuff *s, const uint8_t **in, size_t *in_len, uint8_t *out, size_t out_size)
 {
+	const enum smtp_scan_set set = smtp_scan_best();
 	size_t n = 0;
 
 	while (*in_len && n < out_size) {
@@ -42,8 +28,8 @@ size_t smtp_stuff(
 			s->line_start = false;
 			s->cr = false;
 		} else if (s->cr && *p == '\n') {
-			/* Alone, because the CR was in an earlier piece and stuff_run() cannot see
-			 * it. */
+			/* Alone, because the CR was in an earlier piece and smtp_scan_to_dot()
+			 * cannot see it. */
 			out[n++] = '\n';
 			run = 1;
 			s->line_start = true;
@@ -51,7 +37,7 @@ size_t smtp_stuff(
 		} else {
 			size_t room = out_size - n;
 
-			run = stuff_run(p, *in_len < room ? *in_len : room);
+			run = smtp_scan_to_dot(set, p, *in_len < room ? *in_len : room);
 			memcpy(out + n, p, run);
 			n += run;
 			s->line_start = run >= 2 && p[run - 2] == '\r' && p[run - 1] == '\n';

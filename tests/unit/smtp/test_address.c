@@ -175,6 +175,49 @@ static void test_limits(void **state)
 	assert_false(smtp_literal_valid("[192.0.2.1\0]", 12));
 }
 
+static void test_literals(void **state)
+{
+	static const struct {
+		const char *s;
+		bool valid;
+	} cases[] = {
+		{"0.0.0.0", true},
+		{"255.255.255.255", true},
+		{"1.2.3.4.5", false},
+		{"1.2.3.", false},
+		{".1.2.3", false},
+		{"01.2.3.4", false},
+		{"1.2.3.1000", false},
+		{"IPv6:::", true},
+		{"IPv6:1::", true},
+		{"IPv6:::1", true},
+		{"IPv6:1:2:3:4:5:6:7:8", true},
+		{"IPv6:1:2:3:4:5:6:7", false},
+		{"IPv6:1:2:3:4:5:6:7:8:9", false},
+		{"IPv6:1:2:3:4:5:6:7::", true},
+		{"IPv6:1:2:3:4::5:6:7:8", false},
+		{"IPv6:1::2::3", false},
+		{"IPv6::1:2:3:4:5:6:7:8", false},
+		{"IPv6:1:2:3:4:5:6:7:", false},
+		{"IPv6:12345::", false},
+		{"IPv6:g::", false},
+		{"IPv6:1:2:3:4:5:6:1.2.3.4", true},
+		{"IPv6:1:2:3:4:5:6:7:1.2.3.4", false},
+		{"IPv6:::1.2.3.4", true},
+		{"IPv6:::1.2.3.4:1", false},
+		{"IPv6:1.2.3.4::", false},
+		{"IPv6:", false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char in[64];
+		int n = snprintf(in, sizeof(in), "[%s]", cases[i].s);
+
+		if (smtp_literal_valid(in, (size_t)n) != cases[i].valid)
+			fail_msg("%s", in);
+	}
+}
+
 static void test_utf8(void **state)
 {
 	static const struct {
@@ -198,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_special),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_literals),
 		cmocka_unit_test(test_utf8),
 	};
 
