@@ -100,10 +100,12 @@ void icmp6_input(struct net *n, struct rte_mbuf *m, const struct net_rx *rx)
 static bool is_about_error(const struct rte_mbuf *m, const struct wire_ip6 *ip)
 {
 	const uint8_t *type;
+	uint32_t off;
+	int proto = ip6_skip((const uint8_t *)ip, m->data_len - m->l2_len, &off);
 
-	if (ip->next != IPPROTO_ICMPV6)
-		return false;
-	type = net_at(m, m->l2_len + sizeof(*ip), 1);
+	if (proto != IPPROTO_ICMPV6)
+		return proto < 0;
+	type = net_at(m, m->l2_len + off, 1);
 	return type == NULL || (*type & 0x80) == 0 || *type == ICMP6_REDIRECT;
 }
 

@@ -118,3 +118,29 @@ enum net_counter ip6_walk(const uint8_t *p, uint32_t contiguous, uint32_t len, s
 		at += size;
 	}
 }
+
+int ip6_skip(const uint8_t *p, uint32_t contiguous, uint32_t *offset)
+{
+	uint8_t proto = ((const struct wire_ip6 *)p)->next;
+	uint32_t at = sizeof(struct wire_ip6);
+
+	for (;;) {
+		const struct wire_ip6_ext *ext = (const struct wire_ip6_ext *)(p + at);
+
+		switch (proto) {
+		case IPPROTO_HOPOPTS:
+		case IPPROTO_DSTOPTS:
+		case IPPROTO_ROUTING:
+		case IPPROTO_FRAGMENT:
+			break;
+		default:
+			*offset = at;
+			return proto;
+		}
+		if (at > contiguous || contiguous - at < sizeof(*ext))
+			return -1;
+		at += proto == IPPROTO_FRAGMENT ? sizeof(struct wire_ip6_frag)
+						: (ext->len + 1u) * 8;
+		proto = ext->next;
+	}
+}

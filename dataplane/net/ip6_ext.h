@@ -29,4 +29,8 @@ struct ip6_walk {
  */
 enum net_counter ip6_walk(const uint8_t *p, uint32_t contiguous, uint32_t len, struct ip6_walk *w);
 
+/* Passes over the headers, right or wrong, to what they carry; its protocol, or -1 if that is out
+ * of reach. For what must only be known of a packet that is being refused. */
+int ip6_skip(const uint8_t *p, uint32_t contiguous, uint32_t *offset);
+
 #endif
