@@ -161,6 +161,38 @@ static void test_help_and_completion(void **state)
 	free(text);
 }
 
+/* "partner set" or "--nonzero" as the manual page writes it: "-" is "\-" there. */
+static void assert_in_manual(const char *manual, const char *word)
+{
+	char want[64], *w = want;
+
+	for (; *word != '\0'; word++)
+		w += sprintf(w, *word == '-' ? "\\%c" : "%c", *word);
+	if (strstr(manual, want) == NULL)
+		fail_msg("%s is not in postgatectl.8", want);
+}
+
+static void test_manual(void **state)
+{
+	const char *source = *state;
+	char path[512], *manual = calloc(1, 65536);
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/deploy/man/postgatectl.8", source);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_true(fread(manual, 1, 65535, f) > 0);
+	fclose(f);
+	for (const struct cli_command *c = cli_commands; c->name != NULL; c++) {
+		assert_in_manual(manual, c->name);
+		for (const struct cli_option *o = c->options; o != NULL && o->name != NULL; o++)
+			assert_in_manual(manual, o->name);
+		for (const struct cli_field *i = c->fields; i != NULL && i->key != NULL; i++)
+			assert_in_manual(manual, i->key);
+	}
+	free(manual);
+}
+
 static void test_table(void **state)
 {
 	struct table *t = table_create("NAME|>COUNT|TEXT");
@@ -331,12 +363,13 @@ static void test_run(void **state)
 	free(err);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_help_and_completion),
+		cmocka_unit_test_prestate(test_manual, argc > 1 ? argv[1] : (char[]){"."}),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_render),

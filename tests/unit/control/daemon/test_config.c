@@ -300,6 +300,55 @@ static void test_example(void **state)
 	config_errors_clear(&errors);
 }
 
+static char *slurp(const char *source, const char *name)
+{
+	char path[512], *text;
+	size_t size;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", source, name);
+	f = fopen(path, "r");
+	if (f == NULL)
+		fail_msg("%s", path);
+	text = calloc(1, 1 << 18);
+	size = fread(text, 1, (1 << 18) - 1, f);
+	assert_true(size > 0 && size < (1 << 18) - 1);
+	fclose(f);
+	return text;
+}
+
+/* Each key of the schema is explained in the example and in the manual page. */
+static void test_every_key_explained(void **state)
+{
+	char *schema = slurp(*state, "control/daemon/config_raw.c");
+	char *example = slurp(*state, "deploy/example.yaml");
+	char *manual = slurp(*state, "deploy/man/postgate.yaml.5");
+	unsigned int keys = 0;
+
+	for (char *at = schema; (at = strpbrk(at, "TLG")) != NULL; at++) {
+		char key[40], want[48], *w = want;
+
+		if (sscanf(at, "TEXT(\"%39[a-z-]\"", key) != 1 &&
+			sscanf(at, "LIST(\"%39[a-z-]\"", key) != 1 &&
+			sscanf(at, "GROUP(\"%39[a-z-]\"", key) != 1)
+			continue;
+		keys++;
+		snprintf(want, sizeof(want), "%s:", key);
+		if (strstr(example, want) == NULL)
+			fail_msg("%s is not in example.yaml", key);
+		/* roff writes "-" as "\-"; the names of groups stand as they are. */
+		for (const char *r = key; *r != '\0'; r++)
+			w += sprintf(
+				w, *r == '-' && strcmp(key, "next-hops") != 0 ? "\\%c" : "%c", *r);
+		if (strstr(manual, want) == NULL)
+			fail_msg("%s is not in postgate.yaml.5", want);
+	}
+	assert_true(keys > 50);
+	free(schema);
+	free(example);
+	free(manual);
+}
+
 static int setup(void **state)
 {
 	fixture_create();
@@ -320,6 +369,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_wrong_key),
+		cmocka_unit_test_prestate(
+			test_every_key_explained, argc > 1 ? argv[1] : (char[]){"."}),
 		cmocka_unit_test_prestate(test_example, argc > 1 ? argv[1] : (char[]){"."}),
 	};
 
