@@ -61,7 +61,8 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
 			EVP_DecryptInit_ex2(cipher, lib->cbc,
 				key + TICKET_NAME_SIZE + TICKET_HMAC_SIZE, iv, NULL) != 1)
 			return -1;
-		return i == 0 ? 1 : 2;
+		/* In 1.3 a ticket is good for one use (RFC 8446 C.4): each brings the next. */
+		return i == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
 	}
 	return 0;
 }

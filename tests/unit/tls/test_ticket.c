@@ -125,6 +125,30 @@ static void test_across_workers_and_rotation(void **state)
 	}
 }
 
+/* A client that comes back again and again stays resumed. */
+static void test_chain_of_resumptions(void **state)
+{
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		struct keys keys = {0};
+		struct tls_context *server;
+		struct tls_session *session, *next;
+		bool resumed;
+
+		assert_int_equal(tls_ticket_keys_rotate(keys.key, &keys.count, 3), 0);
+		server = server_with(world->lib, &keys, false, NULL);
+		session = visit(server, version, NULL, &resumed);
+		for (int i = 0; i < 5; i++) {
+			assert_non_null(session);
+			next = visit(server, version, session, &resumed);
+			assert_true(resumed);
+			tls_session_free(session);
+			session = next;
+		}
+		tls_session_free(session);
+		tls_context_free(server);
+	}
+}
+
 static void test_no_keys_no_tickets(void **state)
 {
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
@@ -234,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_across_workers_and_rotation),
+		cmocka_unit_test(test_chain_of_resumptions),
 		cmocka_unit_test(test_no_keys_no_tickets),
 		cmocka_unit_test(test_bound_to_what_was_asked),
 		cmocka_unit_test(test_unverified_session_is_not_enforced_into_one),

@@ -134,7 +134,7 @@ static void test_narrow(void **state)
 
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++)
 		for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
-			uint64_t goal = widths[i] < 100 ? 60000 : 1000000;
+			uint64_t goal = widths[i] < 100 ? 20000 : 400000;
 
 			transfer(version, widths[i], 0, 50000, goal, TLS_KEY_UPDATE_RECORDS, 7 + i);
 			transfer(version, 0, widths[i], 50000, goal, TLS_KEY_UPDATE_RECORDS, 8 + i);
