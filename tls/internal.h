@@ -84,6 +84,9 @@ bool tls_verify_is_address(const char *name);
 bool tls_verify_is_name_error(long verify_result);
 time_t tls_time_from_asn1(const ASN1_TIME *t);
 
+/* pid.c: getpid() without a system call from now on. */
+void tls_pid_cache(void);
+
 /* ticket.c */
 void tls_ticket_install(struct tls_context *ctx);
 

@@ -91,6 +91,7 @@ int tls_lib_create(struct tls_lib **out)
 	/* No atexit handler: a worker may still run while the process leaves main(). No
 	 * configuration file: what a distribution writes there is not our policy. */
 	OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	tls_pid_cache();
 	lib = OPENSSL_zalloc(sizeof(*lib));
 	if (lib == NULL)
 		return -ENOMEM;
