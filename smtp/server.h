@@ -44,16 +44,16 @@ struct smtp_server_config {
 	struct smtp_linebuf *(*linebuf_get)(void *arg);
 	void (*linebuf_put)(void *arg, struct smtp_linebuf *b);
 	void *arg;
-	uint64_t *
-		errors; /* SMTP_ERRORS counters, one per enum smtp_server_error; NULL: not wanted */
+	/* SMTP_ERRORS counters, one for each enum smtp_server_error; NULL: not wanted. */
+	uint64_t *errors;
 };
 
 enum smtp_server_event {
 	SMTP_SERVER_MORE,    /* all input used: come back with more */
 	SMTP_SERVER_BLOCKED, /* wants an answer first, or room in `out`: used says how far it got */
-	SMTP_SERVER_EHLO,    /* answer: smtp_server_ehlo() (HELO too), or smtp_server_reply() to
-				refuse.    A 250 drops an open transaction as RSET does (RFC
-				5321 4.1.4),    a    refusal leaves everything as it was */
+	/* Answer: smtp_server_ehlo() (HELO too), or smtp_server_reply() to refuse. A 250 drops an
+	 * open transaction as RSET does (RFC 5321 4.1.4), a refusal leaves everything as it was. */
+	SMTP_SERVER_EHLO,
 	SMTP_SERVER_STARTTLS, /* asked in order; answer 220 or 454/5xx. After a 220 the engine takes
 				 no input until smtp_server_tls_started(); input that is already
 				 there is the caller's to treat as an injection (it must close) */
@@ -103,8 +103,8 @@ struct smtp_server_ev {
 /* Embedded in the session. Fields are the engine's. */
 struct smtp_server {
 	const struct smtp_server_config *config;
-	struct smtp_linebuf
-		*line; /* lent; the part of a line that came in, or the line of the last event */
+	/* Lent: the part of a line that came in, or the line of the last event. */
+	struct smtp_linebuf *line;
 	uint64_t size_limit; /* as said in EHLO, 0: none */
 	uint64_t chunk_left; /* octets of a BDAT chunk still to come */
 	struct smtp_body body;
@@ -130,7 +130,8 @@ struct smtp_server {
 void smtp_server_init(struct smtp_server *s, const struct smtp_server_config *config);
 /* Gives back what it holds. */
 void smtp_server_fini(struct smtp_server *s);
-/* 220 (or 554/421 to turn the client away) banner. */
+/* The banner, our hostname before `text`: 220, or 554 to turn the client away (it may still QUIT),
+ * or 421, which ends the session. 0, -ENOBUFS, -EPROTO. */
 int smtp_server_banner(
 	struct smtp_server *s, uint16_t code, const char *text, struct smtp_out *out);
 

@@ -28,7 +28,6 @@ enum smtp_ext {
 #define SMTP_TEXT_LINE_MAX    1000 /* octets with CRLF, without the stuffed dot */
 #define SMTP_REPLY_LINE_MAX   1000 /* we accept more than the 512 that we send */
 #define SMTP_PATH_MAX         256
-#define SMTP_LOCAL_MAX        64
 #define SMTP_DOMAIN_MAX       255
 
 /* Where an engine writes: the caller's buffer. An engine writes a whole reply or command or, if it

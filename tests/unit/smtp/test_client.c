@@ -319,6 +319,8 @@ static void test_order(void **state)
 	/* RSET and a new transaction behind the old one's commands, RFC 2920 3.1. */
 	assert_int_equal(smtp_client_rset(&c, &out), 0);
 	assert_int_equal(smtp_client_mail(&c, &mail, &out), 0);
+	/* The first MAIL's refusal does not touch the second's transaction. */
+	assert_int_equal(feed(&c, "550 no\r\n", &ev), SMTP_CLIENT_MAIL);
 	assert_int_equal(smtp_client_rcpt(&c, &rcpt, &out), 0);
 	assert_int_equal(smtp_client_bdat(&c, 1, false, &out), 0);
 	assert_int_equal(smtp_client_data(&c, &out), -EPROTO);
@@ -327,9 +329,7 @@ static void test_order(void **state)
 	assert_int_equal(smtp_client_bdat(&c, 1, true, &out), -EPROTO);
 	assert_int_equal(smtp_client_rset(&c, &out), -EPROTO);
 	assert_int_equal(smtp_client_quit(&c, &out), -EPROTO);
-	assert_int_equal(smtp_client_pending(&c), 7);
-	/* The first MAIL's refusal does not touch the second's transaction. */
-	assert_int_equal(feed(&c, "550 no\r\n", &ev), SMTP_CLIENT_MAIL);
+	assert_int_equal(smtp_client_pending(&c), 6);
 	assert_int_equal(feed(&c, "503 no\r\n", &ev), SMTP_CLIENT_RCPT);
 	assert_int_equal(feed(&c, "250 ok\r\n", &ev), SMTP_CLIENT_RSET);
 	assert_int_equal(feed(&c, "250 ok\r\n", &ev), SMTP_CLIENT_MAIL);
@@ -373,6 +373,47 @@ static void test_body(void **state)
 	assert_int_equal(ev.error, SMTP_CLIENT_ERR_UNSOLICITED);
 	assert_int_equal(feed(&c, "250 ok\r\n", &ev), SMTP_CLIENT_BROKEN);
 	assert_int_equal(smtp_client_dot(&c, true, &out), -EPROTO);
+	smtp_client_fini(&c);
+}
+
+/* Octets that came with the 220 break the connection before the owner could start TLS at all. */
+static void test_injection(void **state)
+{
+	uint8_t buf[4096];
+	struct smtp_out out = {.data = buf, .size = sizeof(buf)};
+	struct smtp_client_ev ev;
+	struct smtp_client c;
+
+	have_buf = true;
+	for (int late = 0; late < 2; late++) {
+		smtp_client_init(&c, &config);
+		feed(&c, "220 x\r\n", &ev);
+		smtp_client_ehlo(&c, &out);
+		feed(&c, "250-x\r\n250-CHUNKING\r\n250 STARTTLS\r\n", &ev);
+		assert_int_equal(smtp_client_starttls(&c, &out), 0);
+		if (late) {
+			assert_int_equal(feed(&c, "220 go\r\n", &ev), SMTP_CLIENT_STARTTLS);
+			assert_int_equal(feed(&c, "2", &ev), SMTP_CLIENT_BROKEN);
+		} else {
+			assert_int_equal(feed(&c, "220 go\r\n2", &ev), SMTP_CLIENT_BROKEN);
+		}
+		assert_int_equal(ev.error, SMTP_CLIENT_ERR_INJECTION);
+		smtp_client_fini(&c);
+	}
+	/* Nothing learned in the clear is left after the handshake. */
+	smtp_client_init(&c, &config);
+	feed(&c, "220 x\r\n", &ev);
+	smtp_client_ehlo(&c, &out);
+	feed(&c, "250-x\r\n250-CHUNKING\r\n250-SIZE 5\r\n250 STARTTLS\r\n", &ev);
+	smtp_client_starttls(&c, &out);
+	feed(&c, "220 go\r\n", &ev);
+	smtp_client_tls_started(&c);
+	assert_int_equal(smtp_client_ext(&c), 0);
+	assert_int_equal(smtp_client_size_limit(&c), 0);
+	assert_int_equal(smtp_client_mail(&c, &mail, &out), -EPROTO);
+	assert_int_equal(smtp_client_ehlo(&c, &out), 0);
+	assert_int_equal(feed(&c, "250-x\r\n250 STARTTLS\r\n", &ev), SMTP_CLIENT_EHLO);
+	assert_int_equal(smtp_client_starttls(&c, &out), -EPROTO);
 	smtp_client_fini(&c);
 }
 
@@ -466,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_body),
+		cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_no_buffer),
 		cmocka_unit_test(test_parameters),
 		cmocka_unit_test(test_queue),

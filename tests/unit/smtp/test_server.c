@@ -213,6 +213,17 @@ static const struct transcript transcripts[] = {
 		"S: 250 2.0.0 Queued\n(ready)\n",
 	},
 	{
+		.name = "the recipient limit is each transaction's",
+		.options = {.max_recipients = 1},
+		.in = EHLO_IN "MAIL FROM:<a@b>\r\nRCPT TO:<1@d>\r\nRSET\r\nMAIL FROM:<a@b>\r\n"
+			      "RCPT TO:<2@d>\r\nDATA\r\n.\r\nMAIL FROM:<a@b>\r\nRCPT TO:<3@d>\r\n",
+		.log = EHLO_LOG
+		"MAIL <a@b>\nS: 250 2.1.0 Ok\nRCPT <1@d>\nS: 250 2.1.5 Ok\n"
+		"S: 250 2.0.0 Ok\nRSET\nMAIL <a@b>\nS: 250 2.1.0 Ok\nRCPT <2@d>\n"
+		"S: 250 2.1.5 Ok\nDATA\nS: 354 Go\nBODY_END\nS: 250 2.0.0 Queued\n"
+		"MAIL <a@b>\nS: 250 2.1.0 Ok\nRCPT <3@d>\nS: 250 2.1.5 Ok\n(rcpt)\n",
+	},
+	{
 		.name = "bare LF in a command: refused at once, nothing up to the next CRLF is "
 			"obeyed",
 		.in = EHLO_IN "NOOP\nMAIL FROM:<a@b>\nRSET\r\nNOOP\r\n",
