@@ -343,6 +343,19 @@ void cli_help(const struct cli_command *command, FILE *out)
 	}
 }
 
+bool cli_help_group(const char *word, FILE *out)
+{
+	size_t len = strlen(word);
+
+	if (!is_group(word))
+		return false;
+	fprintf(out, "usage: postgatectl %s COMMAND\n\n", word);
+	for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
+		if (strncmp(c->name, word, len) == 0 && c->name[len] == ' ')
+			fprintf(out, "  %-18s %s\n", c->name, c->help);
+	return true;
+}
+
 static void complete_commands(const char *group, FILE *out)
 {
 	size_t len = group ? strlen(group) : 0;

@@ -64,6 +64,8 @@ void cli_line_release(struct cli_line *line);
 
 /* One command, or all with NULL. */
 void cli_help(const struct cli_command *command, FILE *out);
+/* Those whose first word this is: "partner". False: there are none. */
+bool cli_help_group(const char *word, FILE *out);
 
 /*
  * Words that may follow these (of the line so far, without the one being typed), one a line.

@@ -38,6 +38,8 @@ static int help(const struct cli_line *line)
 			i++)
 			if (strcmp(i->name, name) == 0)
 				c = i;
+		if (name != NULL && c == NULL && cli_help_group(name, stdout))
+			return CLI_DONE;
 		if (name != NULL && c == NULL) {
 			fprintf(stderr, "postgatectl: no such command: %s\n", name);
 			return CLI_USAGE;

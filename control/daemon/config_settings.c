@@ -98,7 +98,7 @@ void check_settings(struct check *c)
 
 	check_under(c, "events");
 	config->events_keep = (uint32_t)check_number(
-		c, "keep", c->raw->events.keep, "10000", "a number of events", 100, 1000000);
+		c, "keep", c->raw->events.keep, "10000", "a number of events", 100, 100000);
 	check_under(c, "log");
 	if (c->raw->log.to != NULL && value_word(c->raw->log.to, logs, &to, err, sizeof(err)) < 0)
 		check_fail(c, "to", "%s", err);

@@ -16,7 +16,8 @@
 #define RECONNECT_MS 250
 #define TIMEOUT_MS   10000
 #define TICK_MS      250
-#define READ_BURST   64 /* messages at one go, so that the API gets its turn */
+#define READ_BURST   64  /* messages at one go, so that the API gets its turn */
+#define PUSH_BURST   256 /* likewise of a transaction */
 
 /* A message that waits for room in the socket. It may hold a key: wiped when freed. */
 struct outgoing {
@@ -54,6 +55,7 @@ struct dataplane {
 	struct event *read_event, *write_event, *tick, *reconnect;
 	struct ipc_hello_reply hello;
 	uint64_t lost_ring, lost_queue;
+	uint64_t sent_ms; /* when the socket last took a message */
 
 	STAILQ_HEAD(, outgoing) queue;
 	TAILQ_HEAD(pending_list, pending) pending;
@@ -75,6 +77,11 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static uint64_t timeout_ms(const struct dataplane *d)
+{
+	return d->params.timeout_ms ? d->params.timeout_ms : TIMEOUT_MS;
 }
 
 static struct timeval timeval_ms(unsigned int ms)
@@ -104,6 +111,8 @@ static int send_message(struct dataplane *d, const struct ipc_header *m)
 	if (STAILQ_EMPTY(&d->queue)) {
 		ssize_t n = send(d->fd, m, m->length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
+		if (n >= 0)
+			d->sent_ms = now_ms();
 		if (n >= 0 || (errno != EAGAIN && errno != ENOBUFS))
 			return 0;
 	}
@@ -203,9 +212,14 @@ static void transaction_answer(
 /* Sends items as long as the socket takes them; goes on when it is writable again. */
 static void transaction_step(struct dataplane *d)
 {
+	unsigned int burst = 0;
 	int rc;
 
 	while (d->state == TRANSACTION_ITEMS && STAILQ_EMPTY(&d->queue)) {
+		if (burst++ == PUSH_BURST) {
+			event_add(d->write_event, NULL);
+			return;
+		}
 		rc = push_next(d->push, &d->out);
 		if (rc == 1 && d->out.header.type == IPC_COMMIT) {
 			d->state = TRANSACTION_COMMIT;
@@ -386,6 +400,7 @@ static void connection_write(evutil_socket_t fd, short what, void *arg)
 			event_add(d->write_event, NULL);
 			return;
 		}
+		d->sent_ms = now_ms();
 		STAILQ_REMOVE_HEAD(&d->queue, link);
 		outgoing_free(o);
 	}
@@ -396,10 +411,14 @@ static void connection_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct dataplane *d = arg;
 	struct pending *first = TAILQ_FIRST(&d->pending);
+	uint64_t now = now_ms();
 
 	/* They have one time-out each, so the oldest is the first to be late. */
-	if (first != NULL && now_ms() >= first->deadline_ms)
+	if (first != NULL && now >= first->deadline_ms)
 		connection_lost(d, "the dataplane does not answer");
+	else if ((!STAILQ_EMPTY(&d->queue) || d->state == TRANSACTION_ITEMS) &&
+		 now >= d->sent_ms + timeout_ms(d))
+		connection_lost(d, "the dataplane does not read");
 }
 
 int dataplane_adopt(struct dataplane *d, int fd)

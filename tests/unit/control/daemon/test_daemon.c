@@ -373,44 +373,6 @@ static void test_silent(void **state)
 	close(fd);
 }
 
-/* The commit of the connection before is still being carried out. */
-static void test_busy_at_first(void **state)
-{
-	fake.refuse_begin = EBUSY;
-	fake.refuse_count = 1;
-	connect_fake();
-	assert_int_equal(fake.commits, 0);
-	settle_for(700);
-	assert_int_equal(fake.commits, 1);
-	assert_int_equal(fake.committed.interfaces, 2);
-}
-
-/* Changes that come at once are made one after the other. */
-static void test_queue(void **state)
-{
-	int one, two, three;
-
-	connect_fake();
-	one = client();
-	two = client();
-	three = client();
-	say(one, SET("one", "x.example") "\n");
-	say(two, SET("two", "x.example") "\n");
-	say(three, SET("three", "y.example") "\n");
-	settle();
-	/* Whichever came first has x.example. */
-	json_t *a = hear(one), *b = hear(two), *c = hear(three);
-	assert_int_equal(
-		json_is_true(json_object_get(a, "ok")) + json_is_true(json_object_get(b, "ok")), 1);
-	assert_changed(c, true);
-	assert_int_equal(fake.committed.partner_count, 2);
-	json_decref(a);
-	json_decref(b);
-	close(one);
-	close(two);
-	close(three);
-}
-
 /* More than a socket takes at once, to one who reads late. */
 static void test_large_push(void **state)
 {
@@ -448,6 +410,62 @@ static void test_large_push(void **state)
 	assert_int_equal(fake.committed.partner_count, 2000);
 	for (int i = 0; i < 2000; i++)
 		assert_int_equal(fake.committed.partners[i].domains, 20);
+}
+
+/* One that stops to read in the middle of a push is given up too. */
+static void test_deaf(void **state)
+{
+	test_large_push(state);
+	fake.deaf = false;
+	fake_close(&fake);
+	settle();
+	assert_int_equal(dataplane_adopt(daemon_dataplane(daemon_), fake_connect(&fake)), 0);
+	for (int i = 0; i < 3; i++) { /* HELLO, SUBSCRIBE, BEGIN */
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		fake_pump(&fake);
+	}
+	fake.deaf = true;
+	settle_for(800);
+	assert_false(dataplane_is_up(daemon_dataplane(daemon_)));
+	assert_int_equal(fake.commits, 1);
+}
+
+/* The commit of the connection before is still being carried out. */
+static void test_busy_at_first(void **state)
+{
+	fake.refuse_begin = EBUSY;
+	fake.refuse_count = 1;
+	connect_fake();
+	assert_int_equal(fake.commits, 0);
+	settle_for(700);
+	assert_int_equal(fake.commits, 1);
+	assert_int_equal(fake.committed.interfaces, 2);
+}
+
+/* Changes that come at once are made one after the other. */
+static void test_queue(void **state)
+{
+	int one, two, three;
+
+	connect_fake();
+	one = client();
+	two = client();
+	three = client();
+	say(one, SET("one", "x.example") "\n");
+	say(two, SET("two", "x.example") "\n");
+	say(three, SET("three", "y.example") "\n");
+	settle();
+	/* Whichever came first has x.example. */
+	json_t *a = hear(one), *b = hear(two), *c = hear(three);
+	assert_int_equal(
+		json_is_true(json_object_get(a, "ok")) + json_is_true(json_object_get(b, "ok")), 1);
+	assert_changed(c, true);
+	assert_int_equal(fake.committed.partner_count, 2);
+	json_decref(a);
+	json_decref(b);
+	close(one);
+	close(two);
+	close(three);
 }
 
 /* --- The API --- */
@@ -720,6 +738,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_busy_at_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_push, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_deaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_protocol, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queries, setup, teardown),
 		cmocka_unit_test(test_extension_names),
