@@ -239,12 +239,14 @@ static void change_push(struct change *c, struct push *push)
 static void start_full(struct change *c, const struct config *config)
 {
 	struct daemon *d = c->daemon;
+	/* Partners that it has need not go again with a new configuration. */
+	struct store *partners = c->kind == CHANGE_FULL || !d->synced ? d->params.store : NULL;
 	struct push *push;
 
 	if (change_number(c) < 0) {
 		log_line(LOG_LEVEL_ERROR, "%s", store_error(d->params.store));
 		change_fail(c, "internal", store_error(d->params.store));
-	} else if (push_create_full(config, d->params.store, c->generation, &push) < 0) {
+	} else if (push_create_full(config, partners, c->generation, &push) < 0) {
 		change_fail(c, "internal", "out of memory");
 	} else {
 		change_push(c, push);

@@ -347,8 +347,12 @@ static void handle_answer(struct dataplane *d, const struct ipc_header *m)
 		if (p->id == m->id)
 			break;
 	}
-	if (p == NULL)
-		return; /* of SUBSCRIBE, or of an item of a transaction that had failed */
+	if (p == NULL) {
+		/* Of SUBSCRIBE; or, with id 0, of a message that it could not read at all. */
+		if (m->id == 0 && m->type == IPC_RESULT && result->error != 0)
+			connection_lost(d, result->text);
+		return;
+	}
 	TAILQ_REMOVE(&d->pending, p, link);
 	if (m->type == IPC_RESULT && result->error != 0)
 		p->done(p->arg, NULL, -result->error,

@@ -454,7 +454,7 @@ int push_next(struct push *p, union push_message *m)
 		case PUSH_DEFAULTS:
 			MAKE(m, IPC_DEFAULTS, ipc_defaults)->inbound =
 				(uint8_t)p->config->strangers_inbound;
-			next_phase(p);
+			p->phase = p->store != NULL ? PUSH_RESET : PUSH_COMMIT;
 			return 1;
 		case PUSH_RESET:
 			MAKE(m, IPC_PARTNER_RESET, ipc_partner_reset);

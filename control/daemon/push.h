@@ -16,8 +16,8 @@
 
 struct push;
 
-/* Everything: the configuration and all partners of the store. What is pointed to must stay until
- * push_destroy(). 0 or -ENOMEM. */
+/* Everything: the configuration and all partners of the store; without a store the partners stay
+ * as the dataplane has them. What is pointed to must stay until push_destroy(). 0 or -ENOMEM. */
 int push_create_full(
 	const struct config *config, struct store *store, uint64_t generation, struct push **out);
 /* One partner, new or changed. */

@@ -208,6 +208,15 @@ static void test_full(void **state)
 	assert_int_equal(push_next(p, &m), 0);
 	push_destroy(p);
 
+	/* The configuration alone. */
+	assert_int_equal(push_create_full(config, NULL, 43, &p), 0);
+	do
+		assert_int_equal(push_next(p, &m), 1);
+	while (m.header.type != IPC_DEFAULTS);
+	expect(p, IPC_COMMIT);
+	assert_int_equal(push_next(p, &m), 0);
+	push_destroy(p);
+
 	/* Given up in the middle: nothing leaks (ASan). */
 	assert_int_equal(push_create_full(config, store, 43, &p), 0);
 	for (int i = 0; i < 24; i++)
