@@ -8,6 +8,7 @@
 #define POSTGATE_DATAPLANE_TCP_CONN_H
 
 #include <assert.h>
+#include <stddef.h>
 #include <sys/queue.h>
 
 #include "dataplane/tcp/cc.h"
@@ -63,7 +64,7 @@ enum {
 	TCP_F_CWND_LIMITED = 1u << 26, /* the window was used up since the last ACK, RFC 7661 */
 	TCP_F_PROBE_OUT = 1u << 27,    /* the persist probe's byte is the one record in flight */
 	TCP_F_LISTENER_LIMIT = 1u << 28, /* counts in its listener's connections */
-	TCP_F_NO_MORE_EVENTS = 1u << 29, /* `closed` was delivered */
+	TCP_F_WAITING = 1u << 29, /* for the pace or for an mbuf: the soon timer is armed for it */
 	TCP_F_DSACK_PENDING = 1u << 30,
 	TCP_F_FIN_SEEN = 1u << 31, /* fin_seq is known, perhaps with data before it missing */
 };
@@ -128,6 +129,15 @@ static inline uint32_t tcp_record_end(const struct tcp_record *r)
 	return r->seq + tcp_record_size(r);
 }
 
+/* On a list of the stack; indices into its pool, from 1 on, because pointers are too large. */
+struct tcp_link {
+	uint32_t next, prev;
+};
+
+struct tcp_list {
+	uint32_t first, last, count;
+};
+
 struct tcp_conn {
 	/* Hot: what every segment in and out touches. Two cache lines. */
 	struct tcp_node node; /* 40 bytes; node.aux[0] unused */
@@ -171,15 +181,12 @@ struct tcp_conn {
 	struct tcp_ccs cc;
 	struct tcp_rtt rtt;
 	struct wheel_timer rtx_timer;
-	struct wheel_timer ack_timer;
 	struct wheel_timer slow_timer; /* every state: keepalive, user time-out, FIN-WAIT-2, idle */
-	struct wheel_timer pace_timer; /* pacing, and waiting for mbufs */
-	TAILQ_ENTRY(tcp_conn) ready_link;
-	TAILQ_ENTRY(tcp_conn) output_link;
+	struct wheel_timer soon_timer; /* delayed ACK, pacing, waiting for mbufs */
+	struct tcp_link ready_link, output_link;
 	struct tcp_stack *stack;
 	const struct tcp_ops *ops;
 	void *user;
-	struct tcp_listener *listener;
 
 	/* Recovery. */
 	uint64_t rack_sent_ns; /* RFC 8985 5.2: RACK.xmit_ts, end_seq, rtt */
@@ -204,29 +211,32 @@ struct tcp_conn {
 	uint16_t ooo_runs;
 	uint32_t ooo_stamp;
 	uint32_t dsack_start, dsack_end;
-	uint32_t drs_seq;    /* receive auto-tuning: what was read up to here a round ago */
-	uint32_t drs_read;   /* bytes that the application took in this round */
-	uint64_t drs_ns;
+	union {
+		uint32_t drs_read;	     /* bytes that the application took in this round */
+		uint32_t connect_timeout_ms; /* in SYN-SENT: of the whole handshake; 0: by retries */
+	};
+	uint32_t drs_ms;
 	uint32_t low_water;
 
 	/* Slow. */
 	uint64_t last_rx_ns;	   /* keepalive */
 	uint64_t last_tx_ns;	   /* idle restart, RFC 7661 */
 	uint64_t progress_ns;	   /* when snd_una last moved or the queue was empty */
-	uint64_t ts_recent_ns;	   /* PAWS is void after 24 days, RFC 7323 5.5 */
+	uint32_t ts_recent_s;	   /* PAWS is void after 24 days, RFC 7323 5.5 */
 	uint64_t rto_base_ns;	   /* from when the RTO counts, RFC 6298 5.1, 5.3 */
 	uint64_t reorder_ns;	   /* when RACK wants to look again; 0: not */
 	uint64_t pace_ns;	   /* earliest time of the next paced segment */
-	uint64_t pmtu_ns;	   /* when the path MTU was lowered, 0: never */
+	uint32_t pmtu_s;	   /* when the path MTU was lowered, 0: never */
+	uint32_t ack_due_ms;	   /* with TCP_F_ACK_DELAY */
 	uint32_t ts_offset;
 	uint32_t user_timeout_ms;
 	uint32_t keepalive_idle_ms;
-	uint32_t connect_timeout_ms; /* of the whole handshake; 0: by syn_retries */
 	uint32_t challenge_ms;	   /* start of the second in which challenge ACKs are counted */
 	uint8_t challenge_count;
 	uint8_t keepalive_count;
 	uint8_t reason; /* enum tcp_reason for EV_CLOSED */
 	uint8_t quick_acks; /* ACK at once so many times more: slow start of the peer */
+	uint8_t listener; /* index */
 	uint16_t peer_mss;  /* as in its SYN */
 	uint16_t pmtu;	    /* bytes of the IP packet */
 	uint64_t bytes_sent, bytes_acked, bytes_received;

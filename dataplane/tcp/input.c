@@ -8,7 +8,7 @@
 /* ACKs sent at once at the start and after a loss, so that the peer's slow start gets its clock. */
 #define QUICK_ACKS 16
 /* RFC 7323 5.5: after 24 days a timestamp says nothing any more. */
-#define PAWS_IDLE_NS (24ull * 86400 * 1000 * TCP_NS_PER_MS)
+#define PAWS_IDLE_S (24u * 86400)
 
 /* RFC 7323 5.3 R1, R2. False: an old duplicate. */
 static bool paws_check(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
@@ -23,7 +23,7 @@ static bool paws_check(struct tcp_stack *s, struct tcp_conn *c, const struct tcp
 		return true;
 	}
 	if (!seq_lt(g->opt.tsval, c->ts_recent) || (g->flags & TCP_RST) ||
-		now - c->ts_recent_ns > PAWS_IDLE_NS)
+		tcp_seconds(now) - c->ts_recent_s > PAWS_IDLE_S)
 		return true;
 	return false;
 }
@@ -35,7 +35,7 @@ static void ts_recent_take(struct tcp_conn *c, const struct tcp_segment *g, uint
 		return;
 	if (seq_geq(g->opt.tsval, c->ts_recent) && seq_leq(g->seq, c->last_ack_sent)) {
 		c->ts_recent = g->opt.tsval;
-		c->ts_recent_ns = now;
+		c->ts_recent_s = tcp_seconds(now);
 	}
 }
 
@@ -135,7 +135,6 @@ static void ack_in_order(struct tcp_stack *s, struct tcp_conn *c, uint32_t len, 
 	if (filled || c->quick_acks > 0 || c->unacked_in >= 2u * c->rcv_mss) {
 		c->flags |= TCP_F_ACK_NOW;
 	} else {
-		c->flags |= TCP_F_ACK_DELAY;
 		tcp_timer_delack_arm(s, c, now);
 	}
 }

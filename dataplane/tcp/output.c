@@ -192,14 +192,16 @@ void tcp_output_conn(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 
 void tcp_output(struct tcp_stack *s, uint64_t now)
 {
-	struct tcp_conn_list work = TAILQ_HEAD_INITIALIZER(work);
-	struct tcp_conn *c;
+	/* What asks for another turn gets it in the next loop. */
+	uint32_t n = s->output.count;
 
 	s->now = now;
-	/* What asks for another turn gets it in the next loop. */
-	TAILQ_CONCAT(&work, &s->output, output_link);
-	while ((c = TAILQ_FIRST(&work)) != NULL) {
-		TAILQ_REMOVE(&work, c, output_link);
+	while (n-- > 0) {
+		struct tcp_conn *c = tcp_list_first(s, &s->output);
+
+		if (c == NULL)
+			break;
+		tcp_list_remove(s, &s->output, c, TCP_LINK_OUTPUT);
 		c->flags &= ~(uint32_t)TCP_F_ON_OUTPUT;
 		tcp_output_conn(s, c, now);
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/tcp/pace.h"
 
+#include "dataplane/tcp/timers.h"
+
 /* What may go back to back: as much as the initial window, RFC 6928, or two ticks of the wheel. */
 #define PACE_BURST_SEGMENTS 10
 #define PACE_BURST_NS	    (2ull << WHEEL_TICK_SHIFT)
@@ -9,10 +11,9 @@ bool tcp_pace_allows(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 {
 	if (c->pace_ns <= now)
 		return true;
-	if (!wheel_armed(&c->pace_timer)) {
+	if (!(c->flags & TCP_F_WAITING))
 		tcp_count(s, TCP_C_paced);
-		wheel_arm(s->wheel, &c->pace_timer, s->kind_pace, c->pace_ns);
-	}
+	tcp_timer_wait(s, c, c->pace_ns);
 	return false;
 }
 

@@ -5,7 +5,7 @@
 
 #include "dataplane/tcp/stack.h"
 
-/* Whether a segment may go now; if not, the pace timer brings the connection back. */
+/* Whether a segment may go now; if not, the soon timer brings the connection back. */
 bool tcp_pace_allows(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);
 void tcp_pace_sent(struct tcp_conn *c, uint32_t len, uint64_t now);
 

@@ -5,7 +5,7 @@
 #include "dataplane/tcp/segment.h"
 #include "dataplane/tcp/transmit.h"
 
-#define PMTU_AGE_NS (600000 * TCP_NS_PER_MS)
+#define PMTU_AGE_S 600
 
 static uint16_t ip_header(const struct ip_addr *a)
 {
@@ -74,7 +74,7 @@ static void lower_to(struct tcp_stack *s, struct tcp_conn *c, uint16_t mtu, uint
 	if (mtu >= c->pmtu)
 		return;
 	c->pmtu = mtu;
-	c->pmtu_ns = now;
+	c->pmtu_s = RTE_MAX(tcp_seconds(now), 1u);
 	tcp_count(s, TCP_C_pmtu_lowered);
 	tcp_pmtu_apply(s, c, now);
 	resend_large(c);
@@ -114,10 +114,10 @@ void tcp_pmtu_age(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 {
 	uint16_t mtu;
 
-	if (c->pmtu_ns == 0 || now - c->pmtu_ns < PMTU_AGE_NS)
+	if (c->pmtu_s == 0 || tcp_seconds(now) - c->pmtu_s < PMTU_AGE_S)
 		return;
 	mtu = s->lower.mtu(s->lower.arg, &c->node.key.remote);
-	c->pmtu_ns = 0;
+	c->pmtu_s = 0;
 	if (mtu <= c->pmtu)
 		return;
 	c->pmtu = mtu;

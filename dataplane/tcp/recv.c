@@ -126,15 +126,15 @@ void tcp_recv_window_opened(struct tcp_conn *c)
 
 void tcp_recv_autotune(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 {
-	uint64_t round = (uint64_t)RTE_MAX(c->rtt.srtt_us, 1000u) * TCP_NS_PER_US;
+	uint32_t round_ms = RTE_MAX(c->rtt.srtt_us / 1000, 1u);
 	uint32_t want, grow;
 
-	if (now - c->drs_ns < round)
+	if ((uint32_t)(now / TCP_NS_PER_MS) - c->drs_ms < round_ms)
 		return;
 	/* The application keeps up with what a round trip brings: room for two such rounds. */
 	want = 2 * c->drs_read + 16u * c->rcv_mss;
 	c->drs_read = 0;
-	c->drs_ns = now;
+	c->drs_ms = (uint32_t)(now / TCP_NS_PER_MS);
 	if (want > s->config.recv_buffer)
 		want = s->config.recv_buffer;
 	if (want <= c->rcv_buf)

@@ -33,8 +33,6 @@ struct tcp_listener {
 	void *arg;
 };
 
-TAILQ_HEAD(tcp_conn_list, tcp_conn);
-
 struct tcp_stack {
 	uint64_t now; /* of the latest call that brought one */
 	struct tcp_config config;
@@ -49,14 +47,13 @@ struct tcp_stack {
 	struct tcp_table *table;
 	struct tcp_ports *ports;
 	struct tcp_pool conns, syns, time_waits, records;
-	struct tcp_conn_list ready, output;
-	uint32_t ready_count;
+	struct tcp_list ready, output;
 	struct tcp_conn *dispatching; /* NULL as soon as the callback's connection is freed */
 
-	uint8_t key_isn[16], key_cookie[16], key_ts[16], key_master[16];
+	uint8_t key_isn[16], key_cookie[16], key_ts[16], key_table[16], key_ports[16];
 	uint64_t isn_epoch; /* the key of which key_isn is */
 
-	uint8_t kind_rtx, kind_ack, kind_slow, kind_pace, kind_syn, kind_time_wait;
+	uint8_t kind_rtx, kind_slow, kind_soon, kind_syn, kind_time_wait;
 
 	TAILQ_HEAD(, tcp_time_wait) time_wait_list; /* oldest first */
 
@@ -65,13 +62,32 @@ struct tcp_stack {
 	uint32_t tx_avail;
 	uint64_t rst_ns; /* RSTs without a connection: one second's budget */
 	uint32_t rst_count;
-	uint64_t cookie_second;
 
 	struct tcp_usage usage;
 	uint64_t counters[TCP_COUNTER_COUNT]; // worker: rw, others: ro, relaxed
 
 	struct tcp_listener listeners[TCP_LISTENERS_MAX];
 };
+
+/* Admission of one more connection, counted if refused. */
+bool tcp_admit(struct tcp_stack *s, uint64_t now);
+/* The slot is free again when nothing points to it. */
+void tcp_listener_release(struct tcp_listener *l);
+/* rcv_buf of a new connection. */
+uint32_t tcp_recv_buffer_start(const struct tcp_stack *s);
+
+/* list.c: connections on the stack's lists, by the offset of their link. */
+#define TCP_LINK_READY	offsetof(struct tcp_conn, ready_link)
+#define TCP_LINK_OUTPUT offsetof(struct tcp_conn, output_link)
+void tcp_list_add(struct tcp_stack *s, struct tcp_list *l, struct tcp_conn *c, size_t link);
+void tcp_list_remove(struct tcp_stack *s, struct tcp_list *l, struct tcp_conn *c, size_t link);
+struct tcp_conn *tcp_list_first(const struct tcp_stack *s, const struct tcp_list *l);
+struct tcp_conn *tcp_list_next(const struct tcp_stack *s, const struct tcp_conn *c, size_t link);
+
+static inline uint32_t tcp_seconds(uint64_t now)
+{
+	return (uint32_t)(now / (1000 * TCP_NS_PER_MS));
+}
 
 static inline void tcp_count(struct tcp_stack *s, enum tcp_counter c)
 {

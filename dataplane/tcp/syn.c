@@ -150,7 +150,7 @@ static struct tcp_conn *promote(
 		tcp_table_replace(s->table, &y->node, &c->node);
 	}
 	c->flags |= TCP_F_IN_TABLE | TCP_F_LISTENER_LIMIT;
-	c->listener = l;
+	c->listener = (uint8_t)(l - s->listeners);
 	l->conns++;
 	c->ops = l->ops;
 	if (l->keepalive_idle_ms != 0)

@@ -49,8 +49,8 @@ static bool persist_needed(const struct tcp_conn *c)
 {
 	if (c->flags & TCP_F_PROBE_OUT)
 		return true;
-	return c->rec_head == NULL && tcp_conn_unsent(c) > 0 && !wheel_armed(&c->pace_timer) &&
-	       !(c->flags & TCP_F_ON_OUTPUT);
+	return c->rec_head == NULL && tcp_conn_unsent(c) > 0 &&
+	       !(c->flags & (TCP_F_WAITING | TCP_F_ON_OUTPUT));
 }
 
 void tcp_timer_rtx_update(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
@@ -84,25 +84,44 @@ void tcp_timer_rtx_update(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 		rtx_arm(s, c, TCP_RTX_RTO, rto);
 }
 
+/* Never later than it is armed for already. */
+static void soon_arm(struct tcp_stack *s, struct tcp_conn *c, uint64_t when)
+{
+	if (wheel_armed(&c->soon_timer) &&
+		(int32_t)((uint32_t)(when >> WHEEL_TICK_SHIFT) - c->soon_timer.tick) >= 0)
+		return;
+	wheel_arm(s->wheel, &c->soon_timer, s->kind_soon, when);
+}
+
+void tcp_timer_wait(struct tcp_stack *s, struct tcp_conn *c, uint64_t when)
+{
+	c->flags |= TCP_F_WAITING;
+	soon_arm(s, c, when);
+}
+
 void tcp_timer_delack_arm(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 {
-	if (!wheel_armed(&c->ack_timer))
-		wheel_arm(s->wheel, &c->ack_timer, s->kind_ack,
-			now + s->config.delayed_ack_ms * TCP_NS_PER_MS);
+	uint64_t due = now + s->config.delayed_ack_ms * TCP_NS_PER_MS;
+
+	if (c->flags & TCP_F_ACK_DELAY)
+		return; /* the first byte that waits decides */
+	c->flags |= TCP_F_ACK_DELAY;
+	c->ack_due_ms = (uint32_t)(due / TCP_NS_PER_MS);
+	soon_arm(s, c, due);
 }
 
 void tcp_timer_retry(struct tcp_conn *c)
 {
 	struct tcp_stack *s = c->stack;
 
-	if (!wheel_armed(&c->pace_timer))
-		wheel_arm(s->wheel, &c->pace_timer, s->kind_pace, s->now + RETRY_NS);
+	if (!(c->flags & TCP_F_WAITING))
+		tcp_timer_wait(s, c, s->now + RETRY_NS);
 }
 
 void tcp_timers_cancel(struct tcp_stack *s, struct tcp_conn *c)
 {
 	struct wheel_timer *timers[] = {
-		&c->rtx_timer, &c->ack_timer, &c->slow_timer, &c->pace_timer};
+		&c->rtx_timer, &c->slow_timer, &c->soon_timer};
 
 	for (size_t i = 0; i < RTE_DIM(timers); i++) {
 		if (wheel_armed(timers[i]))
@@ -206,24 +225,27 @@ static void rtx_fire(void *arg, struct wheel_timer *t, uint64_t now)
 	}
 }
 
-static void ack_fire(void *arg, struct wheel_timer *t, uint64_t now)
+static void soon_fire(void *arg, struct wheel_timer *t, uint64_t now)
 {
 	struct tcp_stack *s = arg;
-	struct tcp_conn *c = container_of(t, struct tcp_conn, ack_timer);
+	struct tcp_conn *c = container_of(t, struct tcp_conn, soon_timer);
 
 	s->now = now;
-	c->flags |= TCP_F_ACK_NOW;
-	tcp_conn_want_output(c);
-}
+	if (c->flags & TCP_F_ACK_DELAY) {
+		int32_t left = (int32_t)(c->ack_due_ms - (uint32_t)(now / TCP_NS_PER_MS));
 
-static void pace_fire(void *arg, struct wheel_timer *t, uint64_t now)
-{
-	struct tcp_stack *s = arg;
-	struct tcp_conn *c = container_of(t, struct tcp_conn, pace_timer);
-
-	s->now = now;
-	tcp_sendq_check_writable(c);
-	tcp_conn_want_output(c);
+		if (left <= 0) {
+			c->flags |= TCP_F_ACK_NOW;
+			tcp_conn_want_output(c);
+		} else {
+			soon_arm(s, c, now + (uint64_t)left * TCP_NS_PER_MS);
+		}
+	}
+	if (c->flags & TCP_F_WAITING) {
+		c->flags &= ~(uint32_t)TCP_F_WAITING;
+		tcp_sendq_check_writable(c);
+		tcp_conn_want_output(c);
+	}
 }
 
 static uint64_t keepalive_ns(const struct tcp_conn *c)
@@ -317,9 +339,8 @@ int tcp_timers_register(struct tcp_stack *s)
 		uint8_t *kind;
 	} kinds[] = {
 		{rtx_fire, &s->kind_rtx},
-		{ack_fire, &s->kind_ack},
 		{slow_fire, &s->kind_slow},
-		{pace_fire, &s->kind_pace},
+		{soon_fire, &s->kind_soon},
 		{tcp_syn_fire, &s->kind_syn},
 		{tcp_time_wait_fire, &s->kind_time_wait},
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A connection's four timers. In every state at least the slow one is armed. Internal. */
+/* A connection's three timers. In every state at least the slow one is armed. Internal. */
 #ifndef POSTGATE_DATAPLANE_TCP_TIMERS_H
 #define POSTGATE_DATAPLANE_TCP_TIMERS_H
 
@@ -11,6 +11,8 @@ int tcp_timers_register(struct tcp_stack *s);
 void tcp_timer_rtx_update(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);
 void tcp_timer_delack_arm(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);
 void tcp_timer_slow_arm(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);
+/* Brings the connection back to tcp_output() at `when`. */
+void tcp_timer_wait(struct tcp_stack *s, struct tcp_conn *c, uint64_t when);
 /* A pool was empty: look again in a moment. */
 void tcp_timer_retry(struct tcp_conn *c);
 void tcp_timers_cancel(struct tcp_stack *s, struct tcp_conn *c);

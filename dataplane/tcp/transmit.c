@@ -54,8 +54,6 @@ static void ack_sent(struct tcp_conn *c)
 	c->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_ACK_DELAY | TCP_F_DSACK_PENDING);
 	c->last_ack_sent = c->rcv_nxt;
 	c->unacked_in = 0;
-	if (wheel_armed(&c->ack_timer))
-		wheel_cancel(c->stack->wheel, &c->ack_timer);
 }
 
 static uint8_t base_flags(const struct tcp_conn *c)
