@@ -10,8 +10,8 @@ static void rtt_take(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_a
 {
 	uint32_t rtt_us = a->rtt_us, samples;
 
-	/* RFC 7323 4.1: an echo on an ACK that moved snd_una is a sample even of what was sent again;
-	 * coarser than ours, so only where there is no other. */
+	/* RFC 7323 4.1: an echo on an ACK that moved snd_una is a sample even of what was sent
+	 * again; coarser than ours, so only where there is no other. */
 	if (rtt_us == 0 && a->acked > 0 && a->has_tsecr && a->tsecr != 0) {
 		uint32_t ms = tcp_conn_ts(c, a->now) - a->tsecr;
 
@@ -69,7 +69,8 @@ static void state_after_fin_acked(struct tcp_conn *c, uint64_t now)
 	}
 }
 
-static void ecn_take(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
+static void ecn_take(
+	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
 {
 	if (!(c->flags & TCP_F_ECN))
 		return;
@@ -84,7 +85,8 @@ static void ecn_take(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_s
 		tcp_recovery_ecn(s, c, now);
 }
 
-bool tcp_ack_segment(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
+bool tcp_ack_segment(
+	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
 {
 	struct tcp_ack_sample a = {
 		.now = now,
@@ -112,7 +114,8 @@ bool tcp_ack_segment(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_s
 		tcp_scoreboard_ack(s, c, g->ack, &a);
 		c->bytes_acked += a.acked;
 		c->progress_ns = now;
-		c->rto_base_ns = now; /* RFC 6298 5.3: only what acknowledges new data restarts it */
+		c->rto_base_ns =
+			now; /* RFC 6298 5.3: only what acknowledges new data restarts it */
 		if (c->flags & TCP_F_PROBE_OUT) {
 			c->flags &= ~(uint32_t)TCP_F_PROBE_OUT;
 			c->backoff = 0;

@@ -10,7 +10,8 @@
 /* RSTs a second for segments without a connection: enough for people, not for reflections. */
 #define RST_PER_SECOND 1000u
 
-/* Copies the payload behind the header, into as many mbufs as it takes (more than one for TSO only). */
+/* Copies the payload behind the header, into as many mbufs as it takes (more than one for TSO
+ * only). */
 static int payload_append(struct tcp_stack *s, struct rte_mbuf *head, const struct tcp_emit *e)
 {
 	const struct rte_mbuf *from = e->m;

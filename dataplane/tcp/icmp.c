@@ -7,12 +7,12 @@ enum {
 	ICMP4_UNREACHABLE = 3,
 	ICMP4_FRAG_NEEDED = 4, /* code */
 	ICMP4_PROTOCOL = 2,    /* code */
-	ICMP4_PORT = 3,	       /* code */
+	ICMP4_PORT = 3,        /* code */
 	ICMP6_UNREACHABLE = 1,
 	ICMP6_TOO_BIG = 2,
 	ICMP6_PARAMETER = 4,
 	ICMP6_ADMIN = 1, /* code */
-	ICMP6_PORT = 4,	 /* code */
+	ICMP6_PORT = 4,  /* code */
 };
 
 enum meaning { SOFT, HARD, TOO_BIG };

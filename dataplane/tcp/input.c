@@ -11,13 +11,15 @@
 #define PAWS_IDLE_S (24u * 86400)
 
 /* RFC 7323 5.3 R1, R2. False: an old duplicate. */
-static bool paws_check(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
+static bool paws_check(
+	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
 {
 	if (!(c->flags & TCP_F_TIMESTAMPS))
 		return true;
 	if (!g->opt.has_timestamps) {
 		/* RFC 7323 3.2 says drop. Middleboxes that strip the option in the middle of a
-		 * connection exist and an attacker gains nothing that the window would not give him. */
+		 * connection exist and an attacker gains nothing that the window would not give
+		 * him. */
 		if (!(g->flags & TCP_RST))
 			tcp_count(s, TCP_C_paws_no_timestamp);
 		return true;
@@ -52,17 +54,22 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *g)
 	return seq_lt(g->seq, right) && seq_gt(end, c->rcv_nxt);
 }
 
-/* RFC 5961 3: a RST counts only if it hits rcv_nxt exactly; elsewhere in the window it is asked for. */
-static void rst_take(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
+/* RFC 5961 3: a RST counts only if it hits rcv_nxt exactly; elsewhere in the window it is asked
+ * for. */
+static void rst_take(
+	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
 {
 	uint32_t wnd = RTE_MAX(tcp_conn_rcv_wnd(c), 1u);
 
 	tcp_count(s, TCP_C_rst_in);
 	if (g->seq == c->rcv_nxt) {
-		/* After both FINs there is nothing left that it could destroy, RFC 9293 3.10.7.4. */
+		/* After both FINs there is nothing left that it could destroy, RFC 9293 3.10.7.4.
+		 */
 		bool over = c->state == TCP_LAST_ACK || c->state == TCP_CLOSING;
 
-		tcp_conn_end(c, over && (c->flags & TCP_F_ORPHAN) ? TCP_REASON_NONE : TCP_REASON_RESET, now);
+		tcp_conn_end(c,
+			over && (c->flags & TCP_F_ORPHAN) ? TCP_REASON_NONE : TCP_REASON_RESET,
+			now);
 		return;
 	}
 	tcp_count(s, TCP_C_drop_rst_bad_seq);
@@ -80,7 +87,8 @@ static void dsack_note(struct tcp_conn *c, uint32_t start, uint32_t end)
 }
 
 /* Answers what lies outside of the window, so that a peer who is behind comes up to date. */
-static void unacceptable(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
+static void unacceptable(
+	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
 {
 	if (g->flags & TCP_RST) {
 		tcp_count(s, TCP_C_rst_in);
@@ -96,7 +104,8 @@ static void unacceptable(struct tcp_stack *s, struct tcp_conn *c, const struct t
 	}
 	/* Data or FIN that came again needs its ACK (ours was lost); everything else could be a
 	 * forger's and is answered a few times a second. */
-	if ((g->len > 0 || (g->flags & TCP_FIN)) && seq_gt(tcp_segment_end(g) + c->rcv_buf, c->rcv_nxt))
+	if ((g->len > 0 || (g->flags & TCP_FIN)) &&
+		seq_gt(tcp_segment_end(g) + c->rcv_buf, c->rcv_nxt))
 		tcp_output_dup_ack(s, c, now);
 	else
 		tcp_output_challenge_ack(s, c, now);
@@ -126,7 +135,8 @@ static void trim_to_window(struct tcp_stack *s, struct tcp_conn *c, struct tcp_s
 	}
 }
 
-static void ack_in_order(struct tcp_stack *s, struct tcp_conn *c, uint32_t len, bool filled, uint64_t now)
+static void ack_in_order(
+	struct tcp_stack *s, struct tcp_conn *c, uint32_t len, bool filled, uint64_t now)
 {
 	c->unacked_in += len;
 	if (c->quick_acks > 0)
@@ -273,6 +283,7 @@ void tcp_conn_segment(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segmen
 	} else if (fin && c->fin_seq != c->rcv_nxt) {
 		tcp_output_dup_ack(s, c, now); /* there is a hole before it */
 	}
-	if ((c->flags & TCP_F_FIN_SEEN) && !(c->flags & TCP_F_FIN_RECEIVED) && c->fin_seq == c->rcv_nxt)
+	if ((c->flags & TCP_F_FIN_SEEN) && !(c->flags & TCP_F_FIN_RECEIVED) &&
+		c->fin_seq == c->rcv_nxt)
 		fin_take(s, c, now);
 }

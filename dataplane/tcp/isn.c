@@ -5,7 +5,7 @@
 
 /* The clock goes round in 4.77 hours; the key changes then, so that no number ever compares with
  * one of another key within a segment's lifetime more often than the clock itself lets it. */
-#define ISN_EPOCH_NS (4000ull << 32)
+#define ISN_EPOCH_NS    (4000ull << 32)
 #define COOKIE_EPOCH_NS (64000 * TCP_NS_PER_MS)
 
 static void derive(uint8_t out[16], const uint8_t master[32], uint64_t label)

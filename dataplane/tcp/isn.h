@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Initial sequence numbers, timestamp offsets, SYN cookies: what is derived from secrets. Internal. */
+/* Initial sequence numbers, timestamp offsets, SYN cookies: what is derived from secrets. Internal.
+ */
 #ifndef POSTGATE_DATAPLANE_TCP_ISN_H
 #define POSTGATE_DATAPLANE_TCP_ISN_H
 

@@ -11,7 +11,8 @@
 /* Between looks at the mbuf pool: its count walks over every lcore's cache. */
 #define AVAIL_EVERY_NS (100 * TCP_NS_PER_US)
 
-int tcp_listen(struct tcp_stack *s, const struct tcp_listen_params *params, struct tcp_listener **out)
+int tcp_listen(
+	struct tcp_stack *s, const struct tcp_listen_params *params, struct tcp_listener **out)
 {
 	struct tcp_listener *l = NULL;
 
@@ -21,7 +22,8 @@ int tcp_listen(struct tcp_stack *s, const struct tcp_listen_params *params, stru
 		if (!o->used) {
 			if (l == NULL)
 				l = o;
-		} else if (o->open && o->port == params->port && ip_addr_equal(&o->addr, &params->addr)) {
+		} else if (o->open && o->port == params->port &&
+			   ip_addr_equal(&o->addr, &params->addr)) {
 			return -EADDRINUSE;
 		}
 	}
@@ -119,7 +121,8 @@ void tcp_listen_segment(struct tcp_stack *s, struct tcp_listener *l, struct tcp_
 		return;
 	}
 	if (g->flags & TCP_ACK) {
-		if (!(g->flags & TCP_SYN) && l->cookie_ns != 0 && now - l->cookie_ns < COOKIE_TAIL_NS) {
+		if (!(g->flags & TCP_SYN) && l->cookie_ns != 0 &&
+			now - l->cookie_ns < COOKIE_TAIL_NS) {
 			if (listener_full(s, l) || !tcp_admit(s, now)) {
 				tcp_count(s, TCP_C_drop_listener_full);
 				return;

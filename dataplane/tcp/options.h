@@ -7,16 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TCP_OPT_END		0
-#define TCP_OPT_NOP		1
-#define TCP_OPT_MSS		2
-#define TCP_OPT_WSCALE		3
-#define TCP_OPT_SACK_PERMITTED	4
-#define TCP_OPT_SACK		5
-#define TCP_OPT_TIMESTAMPS	8
-#define TCP_OPTIONS_MAX		40
-#define TCP_SACK_MAX		4
-#define TCP_WSCALE_MAX		14 /* RFC 7323 2.3 */
+#define TCP_OPT_END             0
+#define TCP_OPT_NOP             1
+#define TCP_OPT_MSS             2
+#define TCP_OPT_WSCALE          3
+#define TCP_OPT_SACK_PERMITTED  4
+#define TCP_OPT_SACK            5
+#define TCP_OPT_TIMESTAMPS      8
+#define TCP_OPTIONS_MAX         40
+#define TCP_SACK_MAX            4
+#define TCP_WSCALE_MAX          14 /* RFC 7323 2.3 */
 #define TCP_OPT_TIMESTAMPS_ROOM 12 /* with two NOPs, RFC 7323 appendix A */
 
 struct tcp_sack_block {
@@ -37,8 +37,8 @@ struct tcp_options {
 
 /* Options that belong to SYNs only are looked at only with `syn`. Never reads past `len`. */
 void tcp_options_parse(const uint8_t *opt, size_t len, bool syn, struct tcp_options *out);
-/* Writes at most TCP_OPTIONS_MAX bytes, a multiple of four; returns how many. Of SACK blocks as many
- * as there is room for. */
+/* Writes at most TCP_OPTIONS_MAX bytes, a multiple of four; returns how many. Of SACK blocks as
+ * many as there is room for. */
 size_t tcp_options_write(uint8_t *opt, const struct tcp_options *in);
 
 #endif

@@ -58,8 +58,7 @@ static bool send_lost(struct tcp_stack *s, struct tcp_conn *c, unsigned int *bur
 }
 
 /* One new segment of `len` bytes, perhaps with the FIN. */
-static bool send_one(
-	struct tcp_stack *s, struct tcp_conn *c, uint32_t len, bool fin, uint64_t now)
+static bool send_one(struct tcp_stack *s, struct tcp_conn *c, uint32_t len, bool fin, uint64_t now)
 {
 	struct tcp_record *r;
 	struct tcp_record probe = {
@@ -70,7 +69,8 @@ static bool send_one(
 		.flags = fin ? TCP_R_FIN : 0,
 	};
 
-	/* The record must be there before the segment is, or the segment could never be repaired. */
+	/* The record must be there before the segment is, or the segment could never be repaired.
+	 */
 	if (s->records.free == NULL) {
 		tcp_count(s, TCP_C_no_send_record);
 		return false;

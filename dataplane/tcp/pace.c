@@ -5,7 +5,7 @@
 
 /* What may go back to back: as much as the initial window, RFC 6928, or two ticks of the wheel. */
 #define PACE_BURST_SEGMENTS 10
-#define PACE_BURST_NS	    (2ull << WHEEL_TICK_SHIFT)
+#define PACE_BURST_NS       (2ull << WHEEL_TICK_SHIFT)
 
 bool tcp_pace_allows(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 {

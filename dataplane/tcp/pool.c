@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <rte_malloc.h>
 
-int tcp_pool_create(struct tcp_pool *p, const char *name, size_t size, uint32_t count, int socket_id)
+int tcp_pool_create(
+	struct tcp_pool *p, const char *name, size_t size, uint32_t count, int socket_id)
 {
 	size = (size + 63) & ~(size_t)63;
 	*p = (struct tcp_pool){.size = size, .count = count};

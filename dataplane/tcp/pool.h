@@ -14,7 +14,8 @@ struct tcp_pool {
 };
 
 /* 0 or -ENOMEM. */
-int tcp_pool_create(struct tcp_pool *p, const char *name, size_t size, uint32_t count, int socket_id);
+int tcp_pool_create(
+	struct tcp_pool *p, const char *name, size_t size, uint32_t count, int socket_id);
 void tcp_pool_destroy(struct tcp_pool *p);
 /* Contents undefined; NULL when empty. */
 void *tcp_pool_take(struct tcp_pool *p);

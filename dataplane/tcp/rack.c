@@ -14,8 +14,8 @@ static bool sent_after(uint64_t t1, uint32_t end1, uint64_t t2, uint32_t end2)
 	return t1 > t2 || (t1 == t2 && seq_gt(end1, end2));
 }
 
-void tcp_rack_delivered(
-	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r, struct tcp_ack_sample *a)
+void tcp_rack_delivered(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r,
+	struct tcp_ack_sample *a)
 {
 	uint32_t end = tcp_record_end(r);
 	uint32_t rtt_us = (uint32_t)((a->now - r->sent_ns) / TCP_NS_PER_US);
@@ -65,7 +65,8 @@ static uint32_t reorder_window_us(const struct tcp_conn *c)
 	uint32_t wnd;
 
 	if (!(c->flags & TCP_F_REORDERING) &&
-		(c->ca_state >= TCP_CA_RECOVERY || c->sacked_out >= TCP_DUP_THRESH * (uint32_t)c->mss))
+		(c->ca_state >= TCP_CA_RECOVERY ||
+			c->sacked_out >= TCP_DUP_THRESH * (uint32_t)c->mss))
 		return 0;
 	wnd = (c->rack_reo_mult != 0 ? c->rack_reo_mult : 1u) * (c->rtt.min_rtt_us / 4);
 	return RTE_MIN(wnd, c->rtt.srtt_us);
@@ -130,7 +131,8 @@ void tcp_tlp_probe(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 	tcp_count(s, TCP_C_tlp_probes);
 	c->flags |= TCP_F_TLP_OPEN;
 	c->flags &= ~(uint32_t)TCP_F_TLP_RETRANS;
-	/* New data first: it tells as much and is not wasted. The congestion window does not bound it. */
+	/* New data first: it tells as much and is not wasted. The congestion window does not bound
+	 * it. */
 	if (!tcp_output_probe_new(s, c, now)) {
 		c->flags |= TCP_F_TLP_RETRANS;
 		tcp_output_again(s, c, c->rec_tail, now);
@@ -150,7 +152,8 @@ bool tcp_tlp_ack(struct tcp_conn *c, uint32_t ack, const struct tcp_ack_sample *
 		} else if (seq_gt(ack, c->tlp_end_seq)) {
 			repaired = true;
 		} else if (!(a->acked == 0 && a->pure && a->sacked == 0)) {
-			/* RFC 8985 7.4.2: ACK == end without a DSACK: wait for the duplicate ACK. */
+			/* RFC 8985 7.4.2: ACK == end without a DSACK: wait for the duplicate ACK.
+			 */
 			return false;
 		}
 	}

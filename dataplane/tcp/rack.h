@@ -8,8 +8,8 @@
 #define TCP_DUP_THRESH 3
 
 /* 6.2 steps 1 to 3 for one record that has just been acknowledged. */
-void tcp_rack_delivered(
-	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r, struct tcp_ack_sample *a);
+void tcp_rack_delivered(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r,
+	struct tcp_ack_sample *a);
 /* Step 4, once an ACK. */
 void tcp_rack_update_window(struct tcp_conn *c, const struct tcp_ack_sample *a);
 /* Step 5: marks what is lost; sets c->reorder_ns if it must look again. Returns bytes marked. */

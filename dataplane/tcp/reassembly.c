@@ -30,7 +30,8 @@ static uint16_t chain_count(const struct rte_mbuf *m)
 /* Whether `len` bytes may be copied behind those of `tail`. */
 static bool tail_has_room(struct rte_mbuf *tail, uint32_t len)
 {
-	return len <= TCP_COALESCE_MAX && RTE_MBUF_DIRECT(tail) && rte_mbuf_refcnt_read(tail) == 1 &&
+	return len <= TCP_COALESCE_MAX && RTE_MBUF_DIRECT(tail) &&
+	       rte_mbuf_refcnt_read(tail) == 1 &&
 	       (uint32_t)(tail->buf_len - tail->data_off - tail->data_len) >= len;
 }
 
@@ -74,8 +75,7 @@ static void chain_append(struct tcp_stack *s, struct tcp_conn *c, struct rte_mbu
 	*tail = chain_last(m);
 }
 
-static void rcvq_append(
-	struct tcp_stack *s, struct tcp_conn *c, struct rte_mbuf *m, uint32_t len)
+static void rcvq_append(struct tcp_stack *s, struct tcp_conn *c, struct rte_mbuf *m, uint32_t len)
 {
 	if (c->rcvq_tail == NULL) {
 		mbufs_held(s, c, chain_count(m));

@@ -51,8 +51,9 @@ static void prr_update(struct tcp_conn *c, uint32_t delivered, bool first)
 				  c->prr_flight) -
 			c->prr_out;
 	} else {
-		int64_t limit = RTE_MAX((int64_t)c->prr_delivered - c->prr_out, (int64_t)delivered) +
-				c->mss;
+		int64_t limit =
+			RTE_MAX((int64_t)c->prr_delivered - c->prr_out, (int64_t)delivered) +
+			c->mss;
 
 		count = RTE_MIN((int64_t)ssthresh - pipe, limit);
 	}
@@ -120,7 +121,8 @@ static bool undo_check(struct tcp_stack *s, struct tcp_conn *c, const struct tcp
 	return false;
 }
 
-/* F-RTO, RFC 5682 3.1 (the SACK-enhanced version, which without SACK is the basic one of 2.1). True: undone. */
+/* F-RTO, RFC 5682 3.1 (the SACK-enhanced version, which without SACK is the basic one of 2.1).
+ * True: undone. */
 static bool frto_check(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_ack_sample *a)
 {
 	if (!(c->flags & TCP_F_FRTO))
@@ -187,7 +189,8 @@ static uint32_t reno_detect(struct tcp_conn *c, const struct tcp_ack_sample *a)
 		return 0;
 	/* The third dup ACK, or in recovery a partial ACK: the head is missing, RFC 6582 3.2. */
 	if ((c->ca_state < TCP_CA_RECOVERY && c->dup_acks >= TCP_DUP_THRESH) ||
-		(c->ca_state == TCP_CA_RECOVERY && a->acked > 0 && seq_lt(c->snd_una, c->high_seq))) {
+		(c->ca_state == TCP_CA_RECOVERY && a->acked > 0 &&
+			seq_lt(c->snd_una, c->high_seq))) {
 		tcp_record_mark_lost(c, r);
 		if (c->sacked_out + c->lost_out > tcp_conn_flight(c))
 			c->sacked_out = tcp_conn_flight(c) - c->lost_out;
@@ -242,7 +245,8 @@ void tcp_recovery_ack(struct tcp_stack *s, struct tcp_conn *c, struct tcp_ack_sa
 		first = true;
 	}
 	if (c->ca_state == TCP_CA_RECOVERY || c->ca_state == TCP_CA_CWR)
-		prr_update(c, sack ? a->delivered : RTE_MAX(a->delivered, a->pure ? c->mss : 0u), first);
+		prr_update(c, sack ? a->delivered : RTE_MAX(a->delivered, a->pure ? c->mss : 0u),
+			first);
 	else if (a->delivered > 0 && !undone)
 		grow(c, a);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Loss recovery: when it begins and ends, PRR (RFC 6937), NewReno without SACK (RFC 6582), limited
- * transmit (RFC 3042), and undoing it when it was not needed (RFC 3522, 4015, 5682, 3708). Internal.
+ * transmit (RFC 3042), and undoing it when it was not needed (RFC 3522, 4015, 5682, 3708).
+ * Internal.
  */
 #ifndef POSTGATE_DATAPLANE_TCP_RECOVERY_H
 #define POSTGATE_DATAPLANE_TCP_RECOVERY_H

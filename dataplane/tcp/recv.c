@@ -87,7 +87,8 @@ static uint32_t edge_wanted(const struct tcp_conn *c)
  * half the buffer, or not at all. */
 static bool edge_worth_it(const struct tcp_conn *c, uint32_t edge)
 {
-	return (int32_t)(edge - c->rcv_adv) >= (int32_t)RTE_MIN(c->rcv_buf / 2, (uint32_t)c->rcv_mss);
+	return (int32_t)(edge - c->rcv_adv) >=
+	       (int32_t)RTE_MIN(c->rcv_buf / 2, (uint32_t)c->rcv_mss);
 }
 
 uint16_t tcp_recv_window(struct tcp_conn *c)
@@ -113,10 +114,9 @@ void tcp_recv_window_opened(struct tcp_conn *c)
 
 	if (!tcp_conn_synchronized(c) || (c->flags & TCP_F_FIN_RECEIVED))
 		return;
-	/* Two segments or half the buffer, so that a reader of small pieces does not send an update for
-	 * each; at once when the peer stands before a closed window. */
-	if ((int32_t)(edge - c->rcv_adv) >=
-			(int32_t)RTE_MIN(c->rcv_buf / 2, 2u * c->rcv_mss) ||
+	/* Two segments or half the buffer, so that a reader of small pieces does not send an update
+	 * for each; at once when the peer stands before a closed window. */
+	if ((int32_t)(edge - c->rcv_adv) >= (int32_t)RTE_MIN(c->rcv_buf / 2, 2u * c->rcv_mss) ||
 		(tcp_conn_rcv_wnd(c) < c->rcv_mss && edge_worth_it(c, edge))) {
 		tcp_count(c->stack, TCP_C_window_updates_out);
 		c->flags |= TCP_F_ACK_NOW;

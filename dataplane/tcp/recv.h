@@ -12,14 +12,15 @@
 #define TCP_COALESCE_MAX 1024
 
 /*
- * Takes a payload that is inside the window and not before rcv_nxt (g->m is taken or left to the caller, who
- * frees it). Of bytes that came twice the first ones win: what is queued is never overwritten, so that an
- * inspected byte stays what it was (RFC 9293 3.10.7.4 leaves it open).
+ * Takes a payload that is inside the window and not before rcv_nxt (g->m is taken or left to the
+ * caller, who frees it). Of bytes that came twice the first ones win: what is queued is never
+ * overwritten, so that an inspected byte stays what it was (RFC 9293 3.10.7.4 leaves it open).
  * Returns whether rcv_nxt moved.
  */
 bool tcp_recv_data(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment *g);
 /* Blocks for a SACK option, the newest first, RFC 2018 4, after a DSACK, RFC 2883 4. */
-unsigned int tcp_recv_sack_blocks(const struct tcp_conn *c, struct tcp_sack_block *out, unsigned int max);
+unsigned int tcp_recv_sack_blocks(
+	const struct tcp_conn *c, struct tcp_sack_block *out, unsigned int max);
 /* Window field for the next segment; moves rcv_adv. */
 uint16_t tcp_recv_window(struct tcp_conn *c);
 /* After the application took bytes: asks for a window update if it is worth one. */

@@ -122,7 +122,8 @@ static void record_delivered(
 	tcp_rack_delivered(s, c, r, a);
 }
 
-void tcp_scoreboard_ack(struct tcp_stack *s, struct tcp_conn *c, uint32_t ack, struct tcp_ack_sample *a)
+void tcp_scoreboard_ack(
+	struct tcp_stack *s, struct tcp_conn *c, uint32_t ack, struct tcp_ack_sample *a)
 {
 	while (c->rec_head != NULL) {
 		struct tcp_record *r = c->rec_head;
@@ -230,7 +231,8 @@ static void sent_insert(struct tcp_conn *c, struct tcp_record *r)
 
 	/* By time; what was marked lost is older than nearly all, so this ends soon. */
 	TAILQ_FOREACH (o, &c->sent, sent_link) {
-		if (o->sent_ns > r->sent_ns || (o->sent_ns == r->sent_ns && seq_gt(o->seq, r->seq))) {
+		if (o->sent_ns > r->sent_ns ||
+			(o->sent_ns == r->sent_ns && seq_gt(o->seq, r->seq))) {
 			TAILQ_INSERT_BEFORE(o, r, sent_link);
 			return;
 		}

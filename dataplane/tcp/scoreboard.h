@@ -9,7 +9,7 @@
 struct tcp_ack_sample {
 	uint64_t now;
 	uint32_t prior_una, prior_pipe;
-	uint32_t acked;	    /* bytes that snd_una moved */
+	uint32_t acked;     /* bytes that snd_una moved */
 	uint32_t sacked;    /* bytes newly reported by SACK blocks */
 	uint32_t delivered; /* bytes newly known to be at the peer */
 	uint32_t rtt_us;    /* of the latest sent record of them, if it was sent once; 0: none */
@@ -35,7 +35,8 @@ void tcp_record_mark_lost(struct tcp_conn *c, struct tcp_record *r);
 struct tcp_record *tcp_record_next_lost(const struct tcp_conn *c, struct tcp_record *from);
 
 /* `ack` is in (snd_una, snd_nxt]: takes it over. */
-void tcp_scoreboard_ack(struct tcp_stack *s, struct tcp_conn *c, uint32_t ack, struct tcp_ack_sample *a);
+void tcp_scoreboard_ack(
+	struct tcp_stack *s, struct tcp_conn *c, uint32_t ack, struct tcp_ack_sample *a);
 void tcp_scoreboard_sack(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_sack_block *b,
 	unsigned int n, struct tcp_ack_sample *a);
 /* After a time-out on data the peer once reported: it may have dropped it, RFC 2018 8. */

@@ -34,7 +34,8 @@ bool tcp_segment_parse(struct tcp_stack *s, struct rte_mbuf *m, struct tcp_segme
 		tcp_count(s, TCP_C_drop_bad_port);
 		return false;
 	}
-	/* From ourselves to ourselves (the "land" attack): such a connection would answer itself. */
+	/* From ourselves to ourselves (the "land" attack): such a connection would answer itself.
+	 */
 	if (g->key.local_port == g->key.remote_port &&
 		ip_addr_equal(&g->key.local, &g->key.remote)) {
 		tcp_count(s, TCP_C_drop_land);
@@ -45,8 +46,8 @@ bool tcp_segment_parse(struct tcp_stack *s, struct rte_mbuf *m, struct tcp_segme
 		tcp_count(s, TCP_C_drop_bad_flags);
 		return false;
 	}
-	tcp_options_parse((const uint8_t *)(th + 1), hdr_len - TCP_HEADER_SIZE, g->flags & TCP_SYN,
-		&g->opt);
+	tcp_options_parse(
+		(const uint8_t *)(th + 1), hdr_len - TCP_HEADER_SIZE, g->flags & TCP_SYN, &g->opt);
 	if (g->opt.malformed)
 		tcp_count(s, TCP_C_bad_options);
 	/* Urgent data is read in line, RFC 6093 2.2: the pointer is never looked at. */

@@ -44,13 +44,16 @@ void tcp_segment_trim_tail(struct tcp_segment *g, uint32_t n);
 /* input.c: the segment of a known connection. */
 void tcp_conn_segment(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment *g, uint64_t now);
 /* synsent.c: SYN-SENT and SYN-RECEIVED by simultaneous open. */
-void tcp_syn_sent_segment(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment *g, uint64_t now);
-/* ack.c: acknowledgement and window of an acceptable segment. False: the segment is to be dropped. */
-bool tcp_ack_segment(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now);
+void tcp_syn_sent_segment(
+	struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment *g, uint64_t now);
+/* ack.c: acknowledgement and window of an acceptable segment. False: the segment is to be dropped.
+ */
+bool tcp_ack_segment(
+	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now);
 
 /* listen.c */
 struct tcp_listener *tcp_listener_find(struct tcp_stack *s, const struct tcp_key *key);
-void tcp_listen_segment(struct tcp_stack *s, struct tcp_listener *l, struct tcp_segment *g, uint32_t min_iss,
-	uint64_t now);
+void tcp_listen_segment(struct tcp_stack *s, struct tcp_listener *l, struct tcp_segment *g,
+	uint32_t min_iss, uint64_t now);
 
 #endif

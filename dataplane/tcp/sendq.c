@@ -9,7 +9,8 @@
 
 static bool may_send(const struct tcp_conn *c)
 {
-	return !(c->flags & TCP_F_FIN_QUEUED) && c->state != TCP_CLOSED && c->state != TCP_TIME_WAIT;
+	return !(c->flags & TCP_F_FIN_QUEUED) && c->state != TCP_CLOSED &&
+	       c->state != TCP_TIME_WAIT;
 }
 
 uint32_t tcp_unacked(const struct tcp_conn *c)

@@ -73,7 +73,8 @@ static int params_check(const struct tcp_params *p)
 {
 	const struct tcp_config *c = &p->config;
 
-	if (c->max_conns == 0 || c->max_syn_backlog == 0 || c->send_buffer == 0 || c->recv_buffer == 0)
+	if (c->max_conns == 0 || c->max_syn_backlog == 0 || c->send_buffer == 0 ||
+		c->recv_buffer == 0)
 		return -EINVAL;
 	if (c->send_buffer > 1u << 30 || c->recv_buffer > 1u << 30)
 		return -EINVAL; /* RFC 7323 2.3: no window is larger */
@@ -116,8 +117,8 @@ int tcp_create(const struct tcp_params *params, struct tcp_stack **out)
 	TAILQ_INIT(&s->time_wait_list);
 	tcp_secrets_init(s);
 
-	ret = tcp_pool_create(&s->conns, "tcp_conns", sizeof(struct tcp_conn), c->max_conns,
-		params->socket_id);
+	ret = tcp_pool_create(
+		&s->conns, "tcp_conns", sizeof(struct tcp_conn), c->max_conns, params->socket_id);
 	if (ret < 0)
 		goto out;
 	ret = tcp_pool_create(&s->syns, "tcp_syns", sizeof(struct tcp_syn), c->max_syn_backlog,

@@ -15,20 +15,21 @@
 #include "dataplane/tcp/timewait.h"
 
 #define TCP_LISTENERS_MAX 64
-#define TCP_BURST	  16
+#define TCP_BURST         16
 
 struct tcp_listener {
 	struct ip_addr addr;
 	uint16_t port;
 	bool used;
-	bool open;	      /* false after tcp_unlisten() while connections still point here */
-	bool cookies;	      /* answers SYNs with cookies now */
-	uint32_t max_conns;   /* 0: none of its own */
+	bool open;          /* false after tcp_unlisten() while connections still point here */
+	bool cookies;       /* answers SYNs with cookies now */
+	uint32_t max_conns; /* 0: none of its own */
 	uint32_t conns;
 	uint32_t half_open;
 	uint32_t keepalive_idle_ms;
 	uint32_t user_timeout_ms;
-	uint64_t cookie_ns;   /* when the last cookie was sent: their ACKs are looked at for a while */
+	uint64_t
+		cookie_ns; /* when the last cookie was sent: their ACKs are looked at for a while */
 	const struct tcp_ops *ops;
 	void *arg;
 };
@@ -40,7 +41,7 @@ struct tcp_stack {
 	struct wheel *wheel;
 	struct rte_mempool *tx_pool, *ctl_pool;
 	uint32_t tx_pool_size;
-	uint32_t tx_room;   /* payload bytes that a segment's mbuf has room for */
+	uint32_t tx_room;    /* payload bytes that a segment's mbuf has room for */
 	uint32_t sendq_room; /* data bytes of one mbuf of a send queue */
 	uint8_t own_wscale;
 
@@ -58,7 +59,7 @@ struct tcp_stack {
 	TAILQ_HEAD(, tcp_time_wait) time_wait_list; /* oldest first */
 
 	uint64_t recv_committed; /* sum of rcv_buf */
-	uint64_t avail_ns;	 /* when tx_avail was looked at */
+	uint64_t avail_ns;       /* when tx_avail was looked at */
 	uint32_t tx_avail;
 	uint64_t rst_ns; /* RSTs without a connection: one second's budget */
 	uint32_t rst_count;
@@ -77,7 +78,7 @@ void tcp_listener_release(struct tcp_listener *l);
 uint32_t tcp_recv_buffer_start(const struct tcp_stack *s);
 
 /* list.c: connections on the stack's lists, by the offset of their link. */
-#define TCP_LINK_READY	offsetof(struct tcp_conn, ready_link)
+#define TCP_LINK_READY  offsetof(struct tcp_conn, ready_link)
 #define TCP_LINK_OUTPUT offsetof(struct tcp_conn, output_link)
 void tcp_list_add(struct tcp_stack *s, struct tcp_list *l, struct tcp_conn *c, size_t link);
 void tcp_list_remove(struct tcp_stack *s, struct tcp_list *l, struct tcp_conn *c, size_t link);

@@ -12,7 +12,8 @@
 #define MSS_DEFAULT_V4 536
 #define MSS_DEFAULT_V6 1220
 
-/* The backlog that must have drained before cookies end: not at each single place that gets free. */
+/* The backlog that must have drained before cookies end: not at each single place that gets free.
+ */
 #define BACKLOG_LOW(max) ((max) - (max) / 4)
 
 static void answer(struct tcp_stack *s, const struct tcp_syn *y, uint64_t now)
@@ -56,8 +57,8 @@ void tcp_syn_free(struct tcp_stack *s, struct tcp_syn *y)
 	tcp_pool_give(&s->syns, y);
 }
 
-static void syn_fill(struct tcp_stack *s, struct tcp_syn *y, struct tcp_listener *l,
-	const struct tcp_segment *g)
+static void syn_fill(
+	struct tcp_stack *s, struct tcp_syn *y, struct tcp_listener *l, const struct tcp_segment *g)
 {
 	bool v4 = ip_addr_is_v4(&g->key.remote);
 
@@ -67,7 +68,9 @@ static void syn_fill(struct tcp_stack *s, struct tcp_syn *y, struct tcp_listener
 		.irs = g->seq,
 		.ts_recent = g->opt.tsval,
 		.ts_offset = tcp_ts_offset(s, &g->key),
-		.peer_mss = g->opt.mss != 0 ? g->opt.mss : v4 ? MSS_DEFAULT_V4 : MSS_DEFAULT_V6,
+		.peer_mss = g->opt.mss != 0 ? g->opt.mss
+			    : v4            ? MSS_DEFAULT_V4
+					    : MSS_DEFAULT_V6,
 		.window = g->wnd,
 		.peer_wscale = s->config.window_scale && g->opt.has_wscale ? g->opt.wscale : 0xff,
 		.timestamps = s->config.timestamps && g->opt.has_timestamps,
@@ -77,8 +80,8 @@ static void syn_fill(struct tcp_stack *s, struct tcp_syn *y, struct tcp_listener
 	};
 }
 
-static void cookie_answer(struct tcp_stack *s, struct tcp_listener *l, const struct tcp_segment *g,
-	uint64_t now)
+static void cookie_answer(
+	struct tcp_stack *s, struct tcp_listener *l, const struct tcp_segment *g, uint64_t now)
 {
 	struct tcp_syn y;
 	struct tcp_cookie cookie;
@@ -86,8 +89,7 @@ static void cookie_answer(struct tcp_stack *s, struct tcp_listener *l, const str
 	syn_fill(s, &y, l, g);
 	y.cookie = true;
 	y.ecn = false; /* not kept */
-	cookie = (struct tcp_cookie){
-		.mss = y.peer_mss, .wscale = y.peer_wscale, .sack = y.sack};
+	cookie = (struct tcp_cookie){.mss = y.peer_mss, .wscale = y.peer_wscale, .sack = y.sack};
 	y.iss = tcp_cookie_make(s, &g->key, y.irs, &cookie, now);
 	if (!l->cookies) {
 		l->cookies = true;
@@ -193,7 +195,8 @@ static struct tcp_conn *promote(
 	return c;
 }
 
-bool tcp_syn_cookie_ack(struct tcp_stack *s, struct tcp_listener *l, struct tcp_segment *g, uint64_t now)
+bool tcp_syn_cookie_ack(
+	struct tcp_stack *s, struct tcp_listener *l, struct tcp_segment *g, uint64_t now)
 {
 	struct tcp_cookie cookie;
 	struct tcp_syn y;
@@ -212,14 +215,16 @@ bool tcp_syn_cookie_ack(struct tcp_stack *s, struct tcp_listener *l, struct tcp_
 	y.peer_wscale = cookie.wscale;
 	y.sack = cookie.sack;
 	y.ecn = false;
-	/* Timestamps were agreed if the ACK brings them: it may only if the SYN did, RFC 7323 3.2. */
+	/* Timestamps were agreed if the ACK brings them: it may only if the SYN did, RFC 7323 3.2.
+	 */
 	c = promote(s, &y, g, now);
 	if (c != NULL)
 		tcp_conn_segment(s, c, g, now);
 	return true;
 }
 
-static void rst_take(struct tcp_stack *s, struct tcp_syn *y, const struct tcp_segment *g, uint64_t now)
+static void rst_take(
+	struct tcp_stack *s, struct tcp_syn *y, const struct tcp_segment *g, uint64_t now)
 {
 	tcp_count(s, TCP_C_rst_in);
 	/* RFC 5961 3.2 for SYN-RECEIVED as well. */

@@ -18,7 +18,7 @@ struct tcp_syn {
 	uint32_t irs, iss;
 	uint32_t ts_recent, ts_offset;
 	uint16_t peer_mss;
-	uint16_t window; /* the peer's, unscaled */
+	uint16_t window;     /* the peer's, unscaled */
 	uint8_t peer_wscale; /* 0xff: not offered */
 	uint8_t retries;
 	bool timestamps : 1;
@@ -31,7 +31,8 @@ struct tcp_syn {
 void tcp_syn_open(struct tcp_stack *s, struct tcp_listener *l, const struct tcp_segment *g,
 	uint32_t min_iss, uint64_t now);
 /* An ACK to a listener that has sent cookies. False: not one of ours. */
-bool tcp_syn_cookie_ack(struct tcp_stack *s, struct tcp_listener *l, struct tcp_segment *g, uint64_t now);
+bool tcp_syn_cookie_ack(
+	struct tcp_stack *s, struct tcp_listener *l, struct tcp_segment *g, uint64_t now);
 void tcp_syn_segment(struct tcp_stack *s, struct tcp_syn *y, struct tcp_segment *g, uint64_t now);
 void tcp_syn_free(struct tcp_stack *s, struct tcp_syn *y);
 void tcp_syn_fire(void *arg, struct wheel_timer *t, uint64_t now);

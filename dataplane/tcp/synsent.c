@@ -80,7 +80,8 @@ int tcp_connect(struct tcp_stack *s, const struct tcp_connect_params *params, ui
 }
 
 /* What the peer's SYN says. */
-static void syn_take(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
+static void syn_take(
+	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
 {
 	const struct tcp_options *o = &g->opt;
 
@@ -104,9 +105,8 @@ static void syn_take(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_s
 		c->rcv_wscale = s->own_wscale;
 	}
 	/* RFC 3168 6.1.1: an answer has ECE alone; a SYN that asks has both. */
-	if (s->config.ecn &&
-		(g->flags & (TCP_ECE | TCP_CWR)) ==
-			(g->flags & TCP_ACK ? TCP_ECE : TCP_ECE | TCP_CWR)) {
+	if (s->config.ecn && (g->flags & (TCP_ECE | TCP_CWR)) ==
+				     (g->flags & TCP_ACK ? TCP_ECE : TCP_ECE | TCP_CWR)) {
 		c->flags |= TCP_F_ECN;
 		tcp_count(s, TCP_C_ecn_sessions);
 	}
@@ -116,7 +116,8 @@ static void syn_take(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_s
 	c->max_snd_wnd = g->wnd;
 }
 
-static void establish(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
+static void establish(
+	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
 {
 	/* Karn: only if the SYN went out once. */
 	if (c->backoff == 0)
@@ -164,7 +165,8 @@ static void syn_sent(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment
 	tcp_timer_rtx_update(s, c, now);
 }
 
-static void syn_received(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment *g, uint64_t now)
+static void syn_received(
+	struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment *g, uint64_t now)
 {
 	if (g->flags & TCP_RST) {
 		tcp_count(s, TCP_C_rst_in);
@@ -207,7 +209,8 @@ static void syn_received(struct tcp_stack *s, struct tcp_conn *c, struct tcp_seg
 	establish(s, c, g, now);
 }
 
-void tcp_syn_sent_segment(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment *g, uint64_t now)
+void tcp_syn_sent_segment(
+	struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment *g, uint64_t now)
 {
 	if (c->state == TCP_SYN_SENT) {
 		syn_sent(s, c, g, now);

@@ -31,14 +31,14 @@ struct tcp_conn;
 
 /* Why a connection ended; reported by tcp_ops.closed and as a counter. */
 enum tcp_reason {
-	TCP_REASON_NONE,	 /* both directions closed in order */
-	TCP_REASON_RESET,	 /* RST received */
-	TCP_REASON_REFUSED,	 /* RST in SYN-SENT */
-	TCP_REASON_TIMEOUT,	 /* retransmission limit or user time-out, RFC 9293 3.8.3 */
-	TCP_REASON_KEEPALIVE,	 /* keepalive probes unanswered */
-	TCP_REASON_UNREACHABLE,	 /* no route, or a hard ICMP error in SYN-SENT, RFC 5461 */
+	TCP_REASON_NONE,         /* both directions closed in order */
+	TCP_REASON_RESET,        /* RST received */
+	TCP_REASON_REFUSED,      /* RST in SYN-SENT */
+	TCP_REASON_TIMEOUT,      /* retransmission limit or user time-out, RFC 9293 3.8.3 */
+	TCP_REASON_KEEPALIVE,    /* keepalive probes unanswered */
+	TCP_REASON_UNREACHABLE,  /* no route, or a hard ICMP error in SYN-SENT, RFC 5461 */
 	TCP_REASON_NO_RESOURCES, /* a pool ran dry */
-	TCP_REASON_ABORTED,	 /* by ourselves */
+	TCP_REASON_ABORTED,      /* by ourselves */
 };
 const char *tcp_reason_name(enum tcp_reason reason);
 
@@ -58,7 +58,8 @@ struct tcp_ops {
 	 * tcp_want_writable() was called. */
 	void (*writable)(struct tcp_conn *c, void *user, uint64_t now);
 	/* Last event, only for a connection that the application did not close itself: reset, timed
-	 * out, refused. The handle is invalid after it returns; unread bytes can still be read inside. */
+	 * out, refused. The handle is invalid after it returns; unread bytes can still be read
+	 * inside. */
 	void (*closed)(struct tcp_conn *c, void *user, enum tcp_reason reason, uint64_t now);
 };
 
@@ -86,20 +87,20 @@ enum tcp_cc {
 
 /* Sizes are taken once, at start. Times in ms unless the name says otherwise. */
 struct tcp_config {
-	uint32_t max_conns;	    /* connections in all states but SYN-RECEIVED and TIME-WAIT */
-	uint32_t max_syn_backlog;   /* half-open connections; above it SYN cookies */
+	uint32_t max_conns;       /* connections in all states but SYN-RECEIVED and TIME-WAIT */
+	uint32_t max_syn_backlog; /* half-open connections; above it SYN cookies */
 	uint32_t max_time_wait;
-	uint32_t send_buffer;	    /* bytes per connection, at most */
-	uint32_t recv_buffer;	    /* bytes per connection, at most; starts smaller, auto-tuned */
-	uint64_t recv_budget;	    /* bytes of receive buffers of all connections together */
-	uint32_t reserve_mbufs;	    /* below this many free in tx_pool new connections are refused */
+	uint32_t send_buffer;   /* bytes per connection, at most */
+	uint32_t recv_buffer;   /* bytes per connection, at most; starts smaller, auto-tuned */
+	uint64_t recv_budget;   /* bytes of receive buffers of all connections together */
+	uint32_t reserve_mbufs; /* below this many free in tx_pool new connections are refused */
 	uint16_t port_first, port_last; /* source ports of active connections */
-	uint16_t worker, worker_count;	/* this worker's index; a port's owner is tcp_port_owner() */
-	uint32_t time_wait_ms;	    /* 2 MSL; default 60000 */
-	uint32_t min_rto_ms;	    /* default 200, as common stacks; RFC 6298 says 1000 SHOULD */
+	uint16_t worker, worker_count; /* this worker's index; a port's owner is tcp_port_owner() */
+	uint32_t time_wait_ms;         /* 2 MSL; default 60000 */
+	uint32_t min_rto_ms;        /* default 200, as common stacks; RFC 6298 says 1000 SHOULD */
 	uint32_t delayed_ack_ms;    /* default 40 */
-	uint8_t syn_retries;	    /* default 6 (active) */
-	uint8_t synack_retries;	    /* default 5 (passive) */
+	uint8_t syn_retries;        /* default 6 (active) */
+	uint8_t synack_retries;     /* default 5 (passive) */
 	uint32_t user_timeout_ms;   /* default 300000 of no progress */
 	uint32_t keepalive_idle_ms; /* 0: off */
 	uint32_t keepalive_interval_ms;
@@ -107,17 +108,17 @@ struct tcp_config {
 	enum tcp_cc cc;
 	bool ecn;
 	bool timestamps, sack, window_scale; /* all default true */
-	uint8_t secret[32];	    /* ISN, cookies, table hash, ports; from getrandom() by the caller */
+	uint8_t secret[32]; /* ISN, cookies, table hash, ports; from getrandom() by the caller */
 };
 void tcp_config_defaults(struct tcp_config *config);
 
 struct tcp_params {
 	struct tcp_config config;
 	struct tcp_lower lower;
-	struct wheel *wheel;	     /* the worker's; the stack registers its timer kinds */
-	struct rte_mempool *tx_pool; /* data segments */
+	struct wheel *wheel;          /* the worker's; the stack registers its timer kinds */
+	struct rte_mempool *tx_pool;  /* data segments */
 	struct rte_mempool *ctl_pool; /* pure ACK, SYN, FIN, RST: never starved by data */
-	int socket_id;		     /* NUMA node, -1 any */
+	int socket_id;                /* NUMA node, -1 any */
 };
 
 /* 0 or -errno (ENOMEM, EINVAL). All memory is taken here. */
@@ -148,9 +149,10 @@ struct tcp_listen_params {
 	void *arg;
 	uint32_t keepalive_idle_ms; /* 0: the stack's */
 	uint32_t user_timeout_ms;   /* 0: the stack's */
-	uint32_t max_conns;	    /* 0: no limit but the stack's */
+	uint32_t max_conns;         /* 0: no limit but the stack's */
 };
-int tcp_listen(struct tcp_stack *s, const struct tcp_listen_params *params, struct tcp_listener **out);
+int tcp_listen(
+	struct tcp_stack *s, const struct tcp_listen_params *params, struct tcp_listener **out);
 /* Takes no new connection; those accepted live on. */
 void tcp_unlisten(struct tcp_stack *s, struct tcp_listener *l);
 
@@ -162,8 +164,8 @@ struct tcp_connect_params {
 	uint32_t timeout_ms; /* of the handshake; 0: by syn_retries */
 };
 /* 0, or -EADDRNOTAVAIL (no free source port), -ENOBUFS (no connection), -EHOSTUNREACH. */
-int tcp_connect(
-	struct tcp_stack *s, const struct tcp_connect_params *params, uint64_t now, struct tcp_conn **out);
+int tcp_connect(struct tcp_stack *s, const struct tcp_connect_params *params, uint64_t now,
+	struct tcp_conn **out);
 
 void tcp_set_user(struct tcp_conn *c, void *user);
 void *tcp_user(const struct tcp_conn *c);
@@ -174,7 +176,8 @@ uint32_t tcp_readable(const struct tcp_conn *c);
 bool tcp_at_eof(const struct tcp_conn *c);
 /* Copies out at most `len` bytes and takes them; 0: nothing there now (see tcp_at_eof()). */
 size_t tcp_read(struct tcp_stack *s, struct tcp_conn *c, void *buf, size_t len);
-/* Points at the waiting bytes from `offset` on without taking them; returns the number of pieces. */
+/* Points at the waiting bytes from `offset` on without taking them; returns the number of pieces.
+ */
 int tcp_peek(const struct tcp_conn *c, size_t offset, struct iovec *iov, int iov_max);
 void tcp_consume(struct tcp_stack *s, struct tcp_conn *c, size_t len);
 
@@ -184,9 +187,10 @@ uint32_t tcp_send_space(const struct tcp_conn *c);
 uint32_t tcp_unacked(const struct tcp_conn *c);
 /*
  * Copies at most `len` bytes into the send queue; returns how many, or -EPIPE (closed for sending),
- * -ENOBUFS (no mbuf; treat like 0: `writable` comes). Nothing is held back for coalescing: what is queued is sent
- * by the tcp_output() of this loop as windows allow, PSH on the last; `more` says that the
- * application goes on writing within this loop or the next, so a short last segment may wait.
+ * -ENOBUFS (no mbuf; treat like 0: `writable` comes). Nothing is held back for coalescing: what is
+ * queued is sent by the tcp_output() of this loop as windows allow, PSH on the last; `more` says
+ * that the application goes on writing within this loop or the next, so a short last segment may
+ * wait.
  */
 int64_t tcp_send(struct tcp_stack *s, struct tcp_conn *c, const void *buf, size_t len, bool more);
 void tcp_want_writable(struct tcp_conn *c, uint32_t low_water);
@@ -202,7 +206,7 @@ void tcp_abort(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);
 struct tcp_info {
 	struct ip_addr local, remote;
 	uint16_t local_port, remote_port;
-	const char *state;	      /* RFC 9293 name: "ESTABLISHED" */
+	const char *state; /* RFC 9293 name: "ESTABLISHED" */
 	uint32_t rtt_us, rttvar_us, rto_ms, min_rtt_us;
 	uint32_t mss, snd_cwnd_bytes, ssthresh_bytes, in_flight_bytes;
 	uint32_t snd_wnd, rcv_wnd;

@@ -3,21 +3,20 @@
 
 #include <errno.h>
 
-
 #include "dataplane/tcp/output.h"
 #include "dataplane/tcp/pmtu.h"
 #include "dataplane/tcp/rack.h"
 #include "dataplane/tcp/recovery.h"
 #include "dataplane/tcp/sendq.h"
 
-#define RTO_MAX_NS	 (60000 * TCP_NS_PER_MS) /* RFC 6298 2.5 */
-#define PERSIST_MIN_NS	 (200 * TCP_NS_PER_MS)
-#define RETRY_NS	 (1 * TCP_NS_PER_MS)
-#define HOUSEKEEPING_NS	 (60000 * TCP_NS_PER_MS)
+#define RTO_MAX_NS      (60000 * TCP_NS_PER_MS) /* RFC 6298 2.5 */
+#define PERSIST_MIN_NS  (200 * TCP_NS_PER_MS)
+#define RETRY_NS        (1 * TCP_NS_PER_MS)
+#define HOUSEKEEPING_NS (60000 * TCP_NS_PER_MS)
 /* RFC 5482, 1122 4.2.2.20: a peer that never closes its half must not hold ours for ever. */
-#define FIN_WAIT_2_NS	 (60000 * TCP_NS_PER_MS)
+#define FIN_WAIT_2_NS (60000 * TCP_NS_PER_MS)
 /* Time-outs in a row on full segments before the path MTU is doubted, RFC 4821 7.7. */
-#define BLACK_HOLE_RTOS	 2
+#define BLACK_HOLE_RTOS 2
 
 uint64_t tcp_timer_rto_ns(const struct tcp_conn *c)
 {
@@ -120,8 +119,7 @@ void tcp_timer_retry(struct tcp_conn *c)
 
 void tcp_timers_cancel(struct tcp_stack *s, struct tcp_conn *c)
 {
-	struct wheel_timer *timers[] = {
-		&c->rtx_timer, &c->slow_timer, &c->soon_timer};
+	struct wheel_timer *timers[] = {&c->rtx_timer, &c->slow_timer, &c->soon_timer};
 
 	for (size_t i = 0; i < RTE_DIM(timers); i++) {
 		if (wheel_armed(timers[i]))
@@ -258,7 +256,8 @@ void tcp_timer_slow_arm(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 {
 	uint64_t when = now + HOUSEKEEPING_NS;
 
-	if ((c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT) && c->keepalive_idle_ms != 0) {
+	if ((c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT) &&
+		c->keepalive_idle_ms != 0) {
 		if (c->keepalive_count > 0)
 			when = now + s->config.keepalive_interval_ms * TCP_NS_PER_MS;
 		else
@@ -310,7 +309,8 @@ static void slow_fire(void *arg, struct wheel_timer *t, uint64_t now)
 		break;
 	case TCP_FIN_WAIT_2:
 		/* Half closed: ours while the application is there and the peer talks. */
-		if (now - c->last_rx_ns >= (c->flags & TCP_F_ORPHAN ? FIN_WAIT_2_NS : user_timeout_ns(c))) {
+		if (now - c->last_rx_ns >=
+			(c->flags & TCP_F_ORPHAN ? FIN_WAIT_2_NS : user_timeout_ns(c))) {
 			tcp_output_rst(s, c, now);
 			tcp_conn_end(c, TCP_REASON_TIMEOUT, now);
 			return;

@@ -11,7 +11,8 @@
 static void arm(struct tcp_stack *s, struct tcp_time_wait *w, uint64_t now)
 {
 	w->since_ns = now;
-	wheel_arm(s->wheel, &w->timer, s->kind_time_wait, now + s->config.time_wait_ms * TCP_NS_PER_MS);
+	wheel_arm(s->wheel, &w->timer, s->kind_time_wait,
+		now + s->config.time_wait_ms * TCP_NS_PER_MS);
 }
 
 void tcp_time_wait_free(struct tcp_stack *s, struct tcp_time_wait *w, bool keep_port, uint64_t now)
@@ -107,7 +108,8 @@ bool tcp_time_wait_segment(struct tcp_stack *s, struct tcp_time_wait *w, struct 
 		answer(s, w, now);
 		return false;
 	}
-	/* The peer's FIN once more: our last ACK was lost. Begin again, RFC 9293 3.10.7.4 eighth. */
+	/* The peer's FIN once more: our last ACK was lost. Begin again, RFC 9293 3.10.7.4 eighth.
+	 */
 	if ((g->flags & TCP_FIN) && g->seq + g->len + 1 == w->rcv_nxt) {
 		TAILQ_REMOVE(&s->time_wait_list, w, link);
 		TAILQ_INSERT_TAIL(&s->time_wait_list, w, link);

@@ -24,7 +24,8 @@ struct tcp_time_wait {
 	bool active : 1; /* holds a source port */
 };
 
-/* Takes the connection's place in the table. False: there is no room even by dropping the oldest. */
+/* Takes the connection's place in the table. False: there is no room even by dropping the oldest.
+ */
 bool tcp_time_wait_enter(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);
 /* True: it gave way to a new SYN, which *min_iss is the lower bound of our ISN for. */
 bool tcp_time_wait_segment(struct tcp_stack *s, struct tcp_time_wait *w, struct tcp_segment *g,

@@ -14,8 +14,7 @@
 #define CHALLENGE_PER_SECOND 10
 
 /* Options of a segment after the handshake. `room`: bytes they may take. */
-static void options_fill(
-	const struct tcp_conn *c, struct tcp_options *o, size_t room, uint64_t now)
+static void options_fill(const struct tcp_conn *c, struct tcp_options *o, size_t room, uint64_t now)
 {
 	unsigned int most;
 
@@ -147,7 +146,8 @@ int tcp_output_syn(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 	o.wscale = s->own_wscale;
 	o.tsval = tcp_conn_ts(c, now);
 	o.tsecr = answer ? c->ts_recent : 0;
-	/* RFC 3168 6.1.1; not on retransmissions: something may drop SYNs that ask for it (6.1.1.1). */
+	/* RFC 3168 6.1.1; not on retransmissions: something may drop SYNs that ask for it
+	 * (6.1.1.1). */
 	if (answer ? (c->flags & TCP_F_ECN) != 0 : cfg->ecn && c->backoff == 0)
 		e.flags |= answer ? TCP_ECE : TCP_ECE | TCP_CWR;
 	/* The window of a SYN is not scaled, RFC 7323 2.2. */
@@ -174,8 +174,8 @@ void tcp_output_rst(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 	tcp_emit(s, &e, now);
 }
 
-int tcp_transmit_record(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r, bool new,
-	uint64_t now)
+int tcp_transmit_record(
+	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r, bool new, uint64_t now)
 {
 	struct tcp_options o;
 	struct tcp_emit e = {
@@ -194,7 +194,8 @@ int tcp_transmit_record(struct tcp_stack *s, struct tcp_conn *c, const struct tc
 
 	/* SACK blocks only as far as the segment stays within the MTU. */
 	if (c->mss + (c->flags & TCP_F_TIMESTAMPS ? TCP_OPT_TIMESTAMPS_ROOM : 0u) < r->len + room)
-		room = c->mss + (c->flags & TCP_F_TIMESTAMPS ? TCP_OPT_TIMESTAMPS_ROOM : 0u) - r->len;
+		room = c->mss + (c->flags & TCP_F_TIMESTAMPS ? TCP_OPT_TIMESTAMPS_ROOM : 0u) -
+		       r->len;
 	options_fill(c, &o, room, now);
 	if (r->flags & TCP_R_FIN)
 		e.flags |= TCP_FIN;

@@ -7,8 +7,8 @@
 
 /* A record's segment. `new`: its first transmission. 0, or -ENOBUFS: nothing was built (what the
  * lower layer lost is lost on the way). */
-int tcp_transmit_record(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r, bool new,
-	uint64_t now);
+int tcp_transmit_record(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r,
+	bool new, uint64_t now);
 /* Bytes that SACK blocks will take on the next segment. */
 uint32_t tcp_transmit_sack_room(const struct tcp_conn *c);
 /* The MSS that we announce, RFC 6691. */

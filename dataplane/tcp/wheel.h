@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Hierarchical timing wheel (Varghese and Lauck, 1987, scheme 7): O(1) arm and cancel, a bound on the
- * work of one advance, no allocation. One wheel belongs to one worker. Times are nanoseconds; a
+ * Hierarchical timing wheel (Varghese and Lauck, 1987, scheme 7): O(1) arm and cancel, a bound on
+ * the work of one advance, no allocation. One wheel belongs to one worker. Times are nanoseconds; a
  * timer never fires early, and late by at most one tick and what the budget put off.
  */
 #ifndef POSTGATE_DATAPLANE_TCP_WHEEL_H
@@ -16,8 +16,8 @@ struct wheel;
 struct wheel_timer {
 	struct wheel_timer *next;
 	struct wheel_timer **prev; /* NULL: not armed */
-	uint32_t tick;		   /* when, in ticks, modulo 2^32 */
-	uint8_t kind;		   /* index of its function, wheel_register() */
+	uint32_t tick;             /* when, in ticks, modulo 2^32 */
+	uint8_t kind;              /* index of its function, wheel_register() */
 };
 
 /* Called from wheel_advance(), the timer already disarmed (it may be armed again inside). */
