@@ -271,7 +271,7 @@ static void test_session_without_malloc(void **state)
 
 static void test_range_runs_dry(void **state)
 {
-	struct tls_arena *small;
+	static struct tls_arena *small; /* reachable to the end */
 	struct tls_arena_stats stats;
 	enum { COUNT = 4000 };
 	static void *blocks[COUNT];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Handshakes, records and the end of a session without one system call: under seccomp's strict mode
- * any but read, write and exit is the end of the process. */
+/* Handshakes, records and the end of a session without one system call: under a seccomp filter any
+ * but exit ends the process. (Strict mode would forbid reading the TSC too.) */
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,21 @@ static bool session(struct tls_context *server, struct tls_context *client, bool
 	return ok;
 }
 
+static int forbid_system_calls(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -1;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
 static int child(bool with_getpid)
 {
 	uint8_t keys[1][TLS_TICKET_KEY_SIZE];
@@ -80,7 +96,7 @@ static int child(bool with_getpid)
 		ok = ok && session(server, client, i % 2);
 	if (!ok)
 		return 3;
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0)
+	if (forbid_system_calls() != 0)
 		return 4;
 	for (int i = 0; i < 100; i++)
 		ok = ok && session(server, client, i % 5 == 0);
