@@ -14,14 +14,10 @@
 
 const uint8_t world_peer_mac[6] = {0x52, 0x54, 0, 0x11, 0x22, 0x33};
 
-#define V4(p, q, r, s)                                 \
-	{                                              \
-		.b = { [10] = 0xff, 0xff, p, q, r, s } \
-	}
-#define V6(side, last)                                             \
-	{                                                          \
-		.b = { 0x20, 1, 0x0d, 0xb8, 0, side, [15] = last } \
-	}
+// clang-format off
+#define V4(p, q, r, s) {.b = {[10] = 0xff, 0xff, p, q, r, s}}
+#define V6(side, last) {.b = {0x20, 1, 0x0d, 0xb8, 0, side, [15] = last}}
+// clang-format on
 
 static const struct net_addr_config outside_addrs[] = {
 	{.addr = V4(198, 51, 100, 1), .plen = 120},
