@@ -60,7 +60,6 @@ int tls_connect(struct tls_context *ctx, const struct tls_transport *transport, 
 		return ret;
 	SSL_set_connect_state(c->ssl);
 	c->verify = params->verify;
-	c->names = params->name_count > 0;
 	c->keep_session = params->keep_session;
 	if (params->verify)
 		SSL_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);

@@ -105,7 +105,6 @@ static struct tls_context *context_create(struct tls_lib *lib, enum tls_profile 
 	}
 	atomic_init(&ctx->refs, 1);
 	ctx->lib = lib;
-	ctx->server = server;
 	ctx->key_update_records = TLS_KEY_UPDATE_RECORDS;
 	*ret = tls_ssl_ctx_create(lib->ossl, profile, server, &ctx->ssl_ctx, err, err_size);
 	if (*ret != 0) {
@@ -128,7 +127,6 @@ static int set_anchors(
 	if (ret != 0)
 		return ret;
 	SSL_CTX_set_cert_store(ctx->ssl_ctx, store);
-	ctx->anchors = true;
 	return 0;
 }
 

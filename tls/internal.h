@@ -26,8 +26,6 @@ struct tls_context {
 	SSL_CTX *ssl_ctx;
 	struct tls_lib *lib;
 	_Atomic unsigned int refs; // control: creates, frees its own; worker: one per connection
-	bool server;
-	bool anchors; /* there is something that a peer's chain can end in */
 	uint64_t key_update_records;
 	size_t ticket_key_count;
 	uint8_t ticket_keys[TLS_TICKET_KEYS_MAX][TLS_TICKET_KEY_SIZE];
@@ -43,7 +41,6 @@ struct tls_conn {
 	bool handshake_done; /* and what we demand of it was checked */
 	bool verify;         /* enforce */
 	int name_error;      /* X509_V_ of the name while the chain is being judged */
-	bool names;          /* names to match were given */
 	bool no_ems;         /* the client offers no extended master secret */
 	bool keep_session;
 	bool writing; /* SSL_write wants the same octets again */

@@ -5,12 +5,9 @@
  * packet path (openssl #20286: the fetches are what collapses under many threads).
  */
 #include <errno.h>
-#include <string.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/kdf.h>
 #include <openssl/provider.h>
-#include <openssl/rand.h>
 
 #include "tls/internal.h"
 
