@@ -45,11 +45,14 @@ bool address_is_link_local(const struct address *a)
 
 bool address_is_host(const struct address *a)
 {
+	static const uint8_t zero[12];
+
 	if (address_is_unspecified(a))
 		return false;
 	if (address_is_v4(a))
 		return a->b[12] < 224 && a->b[12] != 127 && a->b[12] != 0;
-	return a->b[0] != 0xff;
+	/* ::/96 holds ::1 and the deprecated IPv4-compatible ones (RFC 4291 2.5.3, 2.5.5.1). */
+	return a->b[0] != 0xff && memcmp(a->b, zero, sizeof(zero)) != 0;
 }
 
 void address_format(const struct address *a, char out[ADDRESS_TEXT_MAX])

@@ -120,7 +120,9 @@ static void check_listener(struct check *c, const struct config_raw_listener *ra
 		const struct config_listener *other = &config->listeners[i];
 
 		if (other->side == l->side && other->port == l->port &&
-			address_equal(&other->address, &l->address))
+			(address_equal(&other->address, &l->address) ||
+				address_is_unspecified(&other->address) ||
+				address_is_unspecified(&l->address)))
 			check_fail(c, "port", "%u at this address is that of listeners[%d] already",
 				l->port, i);
 	}
@@ -242,11 +244,7 @@ void check_next_hops(struct check *c)
 		check_next_hop(c, &c->raw->next_hops[i]);
 	}
 	check_under(c, "%s", "");
-	for (int i = 0; c->raw->next_hops_count == 0 && i < c->config->listener_count; i++)
-		if (c->config->listeners[i].side == CONFIG_OUTSIDE) {
-			check_fail(c, "next-hops",
-				"at least one is needed for the mail of listeners[%d]", i);
-			break;
-		}
+	if (c->raw->next_hops_count == 0)
+		check_fail(c, "next-hops", "at least one is needed");
 	sort_next_hops(c->config);
 }

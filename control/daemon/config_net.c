@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Interfaces, their addresses, routes. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ static void check_address(
 	char key[32];
 
 	snprintf(key, sizeof(key), "addresses[%u]", n);
-	if (strchr(text, '/') == NULL || prefix_parse(text, &p) < 0)
+	if (strchr(text, '/') == NULL || prefix_parse(text, &p) < 0 || p.len == 0 || p.len == 96)
 		check_fail(c, key,
 			"%s is not an address with its prefix length, such as 192.0.2.1/24",
 			value_quote(text));
@@ -70,6 +71,15 @@ static void check_address(
 		check_fail(c, key, "more than %d addresses", CONFIG_ADDRESSES_MAX);
 	else
 		iface->addresses[iface->address_count++] = p;
+}
+
+static bool is_port_name(const char *text)
+{
+	size_t len = 0;
+
+	while (isgraph((unsigned char)text[len]))
+		len++;
+	return text[len] == '\0' && len < CONFIG_PORT_MAX;
 }
 
 static void check_interface(
@@ -85,8 +95,8 @@ static void check_interface(
 	else if (text != NULL)
 		snprintf(iface->name, sizeof(iface->name), "%s", text);
 	text = check_required(c, "port", raw->port);
-	if (text != NULL && strlen(text) >= sizeof(iface->port))
-		check_fail(c, "port", "%s is too long for a DPDK port name", value_quote(text));
+	if (text != NULL && !is_port_name(text))
+		check_fail(c, "port", "%s is not the name of a DPDK port", value_quote(text));
 	else if (text != NULL)
 		snprintf(iface->port, sizeof(iface->port), "%s", text);
 	iface->side = check_side(c, raw->side);

@@ -209,9 +209,30 @@ static void transaction_answer(
 	}
 }
 
+static void abort_answer(void *arg, const struct ipc_header *answer, int error, const char *text)
+{
+}
+
+/* From our side, before COMMIT: the dataplane is to forget it. */
+static void transaction_give_up(struct dataplane *d, int error, const char *text)
+{
+	ipc_header_init(&d->out.header, IPC_ABORT, sizeof(struct ipc_abort), 0);
+	if (ask(d, &d->out.header, abort_answer, NULL) < 0)
+		connection_lost(d, "out of memory");
+	transaction_end(d, NULL, error, text);
+}
+
+/* What the dataplane would refuse as a message is not sent: it closes the connection over one. */
+static int transaction_check(struct dataplane *d, const char **why)
+{
+	d->out.header.id = 1;
+	return ipc_check(d->out.room, d->out.header.length, IPC_TO_DATAPLANE, why);
+}
+
 /* Sends items as long as the socket takes them; goes on when it is writable again. */
 static void transaction_step(struct dataplane *d)
 {
+	const char *why = "postgated could not make the transaction";
 	unsigned int burst = 0;
 	int rc;
 
@@ -221,7 +242,9 @@ static void transaction_step(struct dataplane *d)
 			return;
 		}
 		rc = push_next(d->push, &d->out);
-		if (rc == 1 && d->out.header.type == IPC_COMMIT) {
+		if (rc == 1 && transaction_check(d, &why) < 0) {
+			rc = -EINVAL;
+		} else if (rc == 1 && d->out.header.type == IPC_COMMIT) {
 			d->state = TRANSACTION_COMMIT;
 			rc = ask(d, &d->out.header, transaction_answer, d);
 		} else if (rc == 1) {
@@ -229,9 +252,7 @@ static void transaction_step(struct dataplane *d)
 			rc = send_message(d, &d->out.header);
 		}
 		if (rc < 0) {
-			/* The end of the connection drops the transaction over there. */
-			transaction_end(d, NULL, rc, "postgated could not make the transaction");
-			connection_lost(d, "a transaction was given up");
+			transaction_give_up(d, rc, why);
 			return;
 		}
 	}
@@ -248,6 +269,8 @@ int dataplane_transact(struct dataplane *d, struct push *push, dataplane_answer 
 	rc = push_next(push, &d->out);
 	if (rc < 0)
 		return rc;
+	if (transaction_check(d, NULL) < 0)
+		return -EINVAL;
 	rc = ask(d, &d->out.header, transaction_answer, d);
 	if (rc < 0)
 		return rc;

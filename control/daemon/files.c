@@ -82,7 +82,7 @@ int files_read_pem(
 	struct stat st;
 	int fd, rc;
 
-	if (path[0] != '/' || strlen(path) >= sizeof(pem.path)) {
+	if (path[0] != '/' || strlen(path) >= sizeof(pem.path) || strpbrk(path, "\r\n\t") != NULL) {
 		snprintf(err, err_size, "%s is not an absolute path",
 			path[0] ? path : "an empty value");
 		return -EINVAL;
