@@ -59,7 +59,8 @@ static void check_address(
 	char key[32];
 
 	snprintf(key, sizeof(key), "addresses[%u]", n);
-	if (strchr(text, '/') == NULL || prefix_parse(text, &p) < 0 || p.len == 0 || p.len == 96)
+	if (strchr(text, '/') == NULL || prefix_parse(text, &p) < 0 || p.len == 0 ||
+		(p.len == 96 && address_is_v4(&p.addr)))
 		check_fail(c, key,
 			"%s is not an address with its prefix length, such as 192.0.2.1/24",
 			value_quote(text));
