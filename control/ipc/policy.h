@@ -39,7 +39,7 @@ struct ipc_partner_set {
 	char name[IPC_PARTNER_NAME_MAX]; /* not "" */
 };
 
-/* Domains of a partner that this transaction has set: `count` times one octet length, then that
+/* Domains of the partner that was set last: `count` times one octet length, then that
  * many octets ("example.org", or "*.example.org" for all names below it, not for itself). */
 struct ipc_partner_domains {
 	struct ipc_header header;
@@ -52,7 +52,7 @@ struct ipc_partner_domains {
 	(IPC_MESSAGE_MAX - sizeof(struct ipc_partner_domains)) /* of data \
 								*/
 
-/* Client address prefixes of a partner that this transaction has set. IPv4 prefixes are those of
+/* Client address prefixes of the partner that was set last. IPv4 prefixes are those of
  * length 96 and more in ::ffff:0:0/96; a shorter one never matches an IPv4 client. */
 struct ipc_partner_prefixes {
 	struct ipc_header header;
