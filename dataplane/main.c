@@ -21,6 +21,7 @@
 #include <rte_ethdev.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include <rte_log.h>
 
 #include "dataplane/ctl/ctl.h"
 #include "dataplane/host.h"
@@ -51,22 +52,33 @@ struct dataplane {
 
 static int start_eal(const struct options *o, int argc, char **argv)
 {
+	static char in_memory[] = "--in-memory", no_shconf[] = "--no-shconf",
+		    no_telemetry[] = "--no-telemetry";
 	char **args = calloc((size_t)argc + 3, sizeof(*args));
+	bool no_huge = false;
 	int n = 0, rc;
 
 	if (args == NULL)
 		return FAIL("no memory");
+	for (int i = 1; i < argc; i++)
+		no_huge |= strcmp(argv[i], "--no-huge") == 0;
 	args[n++] = argv[0];
 	if (!o->shared_memory) {
-		args[n++] = (char *)(uintptr_t) "--in-memory";
-		args[n++] = (char *)(uintptr_t) "--no-telemetry";
+		/* EAL takes --in-memory for hugepages only; without them this is all of it. */
+		args[n++] = no_huge ? no_shconf : in_memory;
+		args[n++] = no_telemetry;
 	}
-	for (int i = 1; i < argc; i++)
-		args[n++] = argv[i];
+	for (int i = 1; i < argc; i++) {
+		if (!no_huge || strcmp(argv[i], in_memory) != 0)
+			args[n++] = argv[i];
+	}
 	/* EAL keeps pointers into it: it lives as long as the process. */
 	rc = rte_eal_init(n, args);
-	if (rc >= 0)
+	if (rc >= 0) {
+		/* librte_ip_frag tells its table's size there. */
+		rte_log_set_level(RTE_LOGTYPE_USER1, RTE_LOG_WARNING);
 		return 0;
+	}
 	switch (rte_errno) {
 	case EACCES:
 	case EPERM:
@@ -331,6 +343,8 @@ int main(int argc, char **argv)
 	rcu_register_thread();
 	rc = start(&d);
 	if (rc == 0) {
+		fprintf(stderr, "postgate-dataplane %s: %u workers, %u ports, socket %s\n",
+			POSTGATE_VERSION, d.group.count, d.port_count, d.options.socket);
 		host_notify("READY=1");
 		rc = ctl_run(d.ctl);
 		if (rc < 0)
