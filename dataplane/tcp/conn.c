@@ -59,13 +59,15 @@ struct tcp_conn *tcp_conn_alloc(struct tcp_stack *s, const struct tcp_key *key, 
 	return c;
 }
 
-void tcp_conn_start(struct tcp_conn *c, uint64_t now)
+void tcp_conn_start(struct tcp_conn *c, bool syn_lost, uint64_t now)
 {
 	struct tcp_stack *s = c->stack;
 
 	tcp_pmtu_init(s, c);
 	tcp_pmtu_apply(s, c, now);
 	tcp_cc_init(&c->cc, s->config.cc, c->mss);
+	if (syn_lost)
+		c->cc.cwnd = c->mss; /* RFC 5681 3.1, RFC 6928 2 */
 	c->max_snd_wnd = RTE_MAX(c->max_snd_wnd, c->snd_wnd);
 	c->quick_acks = QUICK_ACKS;
 	c->last_tx_ns = c->progress_ns = c->rto_base_ns = now;

@@ -264,8 +264,9 @@ const char *tcp_state_name(enum tcp_state state);
 void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state state);
 /* A zeroed connection, counted; NULL when the pool is empty. */
 struct tcp_conn *tcp_conn_alloc(struct tcp_stack *s, const struct tcp_key *key, uint64_t now);
-/* Options and windows as negotiated: sets mss, cwnd, buffers, timers. */
-void tcp_conn_start(struct tcp_conn *c, uint64_t now);
+/* Options and windows are negotiated: sets mss, cwnd, timers. `syn_lost`: a SYN of ours had to be
+ * sent twice. */
+void tcp_conn_start(struct tcp_conn *c, bool syn_lost, uint64_t now);
 /* Gives back everything; the handle is invalid. No segment, no event. */
 void tcp_conn_free(struct tcp_conn *c, uint64_t now);
 /* Ends it: out of the table, queues freed; `closed` is delivered by tcp_dispatch(), or it is freed

@@ -269,10 +269,11 @@ void tcp_conn_segment(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segmen
 		tcp_count(s, TCP_C_drop_no_ack);
 		return;
 	}
-	ts_recent_take(c, g, now);
 	trim_to_window(s, c, g);
 	if (!tcp_ack_segment(s, c, g, now) || !tcp_conn_synchronized(c))
 		return;
+	/* After the ACK was found good, so that a blind forger cannot poison it. */
+	ts_recent_take(c, g, now);
 	fin = g->flags & TCP_FIN;
 	if (fin)
 		fin_note(s, c, g->seq + g->len);

@@ -40,6 +40,7 @@ int tcp_listen(
 		.ops = params->ops,
 		.arg = params->arg,
 	};
+	s->listener_end = RTE_MAX(s->listener_end, (unsigned int)(l - s->listeners) + 1);
 	*out = l;
 	return 0;
 }
@@ -68,7 +69,7 @@ struct tcp_listener *tcp_listener_find(struct tcp_stack *s, const struct tcp_key
 {
 	struct tcp_listener *any = NULL;
 
-	for (unsigned int i = 0; i < TCP_LISTENERS_MAX; i++) {
+	for (unsigned int i = 0; i < s->listener_end; i++) {
 		struct tcp_listener *l = &s->listeners[i];
 
 		if (!l->open || l->port != key->local_port)

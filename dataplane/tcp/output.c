@@ -24,7 +24,7 @@ bool tcp_output_again(struct tcp_stack *s, struct tcp_conn *c, struct tcp_record
 	/* The path MTU may have shrunk since. If the pool is empty it goes as it is, and waits. */
 	if (r->len > c->mss && !tcp_record_split(s, c, r, c->mss))
 		return false;
-	if (tcp_transmit_record(s, c, r, false, now) < 0)
+	if (tcp_transmit_again(s, c, r, now) < 0)
 		return false;
 	tcp_record_resent(c, r, now);
 	tcp_recovery_sent_again(c, tcp_record_size(r), now);
@@ -57,32 +57,37 @@ static bool send_lost(struct tcp_stack *s, struct tcp_conn *c, unsigned int *bur
 	return true;
 }
 
-/* One new segment of `len` bytes, perhaps with the FIN. */
-static bool send_one(struct tcp_stack *s, struct tcp_conn *c, uint32_t len, bool fin, uint64_t now)
+/* `count` new segments of `len` bytes, the last perhaps with the FIN. */
+static bool send_some(struct tcp_stack *s, struct tcp_conn *c, uint32_t len, uint32_t count,
+	bool fin, uint64_t now)
 {
-	struct tcp_record *r;
-	struct tcp_record probe = {
+	struct tcp_transmit t = {
 		.m = c->sendq_next,
+		.off = c->sendq_next_off,
 		.seq = c->snd_nxt,
-		.off = (uint16_t)c->sendq_next_off,
-		.len = (uint16_t)len,
-		.flags = fin ? TCP_R_FIN : 0,
+		.len = len * count,
+		.tso_mss = count > 1 ? c->mss : 0,
+		.fin = fin,
+		.new = true,
 	};
 
-	/* The record must be there before the segment is, or the segment could never be repaired.
-	 */
-	if (s->records.free == NULL) {
+	/* The records must be there before the segments are, or those could never be repaired. */
+	if (s->records.count - s->records.used < count) {
 		tcp_count(s, TCP_C_no_send_record);
 		return false;
 	}
-	if (tcp_transmit_record(s, c, &probe, true, now) < 0)
+	if (tcp_transmit(s, c, &t, now) < 0)
 		return false;
-	r = tcp_record_new(s, c, len, fin, now);
-	if (c->ca_state != TCP_CA_OPEN)
-		c->prr_out += tcp_record_size(r);
+	while (count-- > 0) {
+		struct tcp_record *r = tcp_record_new(s, c, len, fin, now);
+
+		if (c->ca_state != TCP_CA_OPEN)
+			c->prr_out += tcp_record_size(r);
+	}
 	if (fin) {
 		c->flags |= TCP_F_FIN_SENT;
 		tcp_conn_set_state(c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
+		tcp_timer_slow_arm(s, c, now);
 	}
 	return true;
 }
@@ -110,10 +115,48 @@ static bool fin_due(const struct tcp_conn *c)
 	return (c->flags & TCP_F_FIN_QUEUED) && !(c->flags & TCP_F_FIN_SENT);
 }
 
+/* RFC 7661 4.4, before the first segment after a pause. */
+static void idle_check(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
+{
+	uint64_t idle = now - c->last_tx_ns;
+	uint32_t cwnd = c->cc.cwnd;
+
+	if (c->rec_head != NULL || idle < tcp_timer_rto_ns(c))
+		return;
+	tcp_cc_on_idle(&c->cc, c->mss, idle / TCP_NS_PER_US);
+	if (c->cc.cwnd < cwnd)
+		tcp_count(s, TCP_C_idle_restarts);
+}
+
+/*
+ * How many full segments may go as one, for the device to cut: as many as windows, burst and device
+ * allow. 1: the ordinary way.
+ */
+static uint32_t tso_count(
+	const struct tcp_stack *s, const struct tcp_conn *c, uint32_t unsent, unsigned int burst)
+{
+	uint32_t most = unsent / c->mss, room, pipe = tcp_conn_pipe(c);
+
+	/* SACK blocks and CWR belong on one segment, not on each that is cut from it. */
+	if (most < 2 || tcp_transmit_sack_room(c) != 0 || (c->flags & TCP_F_ECN_CWR))
+		return 1;
+	room = c->snd_una + c->snd_wnd - c->snd_nxt;
+	most = RTE_MIN(most, room / c->mss);
+	if (c->cc.cwnd < pipe)
+		return 1;
+	most = RTE_MIN(most, (c->cc.cwnd - pipe) / c->mss);
+	most = RTE_MIN(most, (uint32_t)burst);
+	if (most < 2)
+		return 1;
+	most = RTE_MIN(most, s->lower.tso_max(s->lower.arg, &c->node.key.remote) / c->mss);
+	return RTE_MAX(most, 1u);
+}
+
 static void send_new(struct tcp_stack *s, struct tcp_conn *c, unsigned int *burst, uint64_t now)
 {
+	idle_check(s, c, now);
 	while (*burst > 0) {
-		uint32_t unsent = tcp_conn_unsent(c), len;
+		uint32_t unsent = tcp_conn_unsent(c), len, count;
 		bool fin = fin_due(c);
 
 		if (unsent == 0 && !fin)
@@ -137,13 +180,16 @@ static void send_new(struct tcp_stack *s, struct tcp_conn *c, unsigned int *burs
 		}
 		if (!tcp_pace_allows(s, c, now))
 			return;
-		if (!send_one(s, c, len, fin, now)) {
+		count = len == c->mss ? tso_count(s, c, unsent, *burst) : 1;
+		if (count > 1)
+			fin = false; /* by itself, or with what remains */
+		if (!send_some(s, c, len, count, fin, now)) {
 			tcp_timer_retry(c);
 			return;
 		}
 		c->flags &= ~(uint32_t)TCP_F_SEND_SHORT;
-		tcp_pace_sent(c, len, now);
-		(*burst)--;
+		tcp_pace_sent(c, len * count, now);
+		*burst -= count;
 	}
 }
 
@@ -156,18 +202,18 @@ bool tcp_output_probe_new(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 	len = sendable(c, unsent);
 	if (len == 0 && unsent > 0)
 		return false;
-	return send_one(s, c, len, fin_due(c) && len == unsent, now);
+	return send_some(s, c, len, 1, fin_due(c) && len == unsent, now);
 }
 
 void tcp_output_persist(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 {
 	tcp_count(s, TCP_C_persist_probes);
 	if (c->rec_head != NULL) {
-		if (tcp_transmit_record(s, c, c->rec_head, false, now) == 0)
+		if (tcp_transmit_again(s, c, c->rec_head, now) == 0)
 			c->rec_head->flags |= TCP_R_RETRANS;
 		return;
 	}
-	if (tcp_conn_unsent(c) > 0 && send_one(s, c, 1, false, now))
+	if (tcp_conn_unsent(c) > 0 && send_some(s, c, 1, 1, false, now))
 		c->flags |= TCP_F_PROBE_OUT;
 }
 

@@ -67,6 +67,7 @@ struct tcp_stack {
 	struct tcp_usage usage;
 	uint64_t counters[TCP_COUNTER_COUNT]; // worker: rw, others: ro, relaxed
 
+	unsigned int listener_end; /* none is beyond it */
 	struct tcp_listener listeners[TCP_LISTENERS_MAX];
 };
 

@@ -137,6 +137,7 @@ static struct tcp_conn *promote(
 {
 	struct tcp_listener *l = y->listener;
 	struct tcp_conn *c = tcp_conn_alloc(s, &y->node.key, now);
+	bool syn_lost;
 
 	if (c == NULL) {
 		tcp_count(s, TCP_C_refused_conn_pool);
@@ -186,10 +187,11 @@ static struct tcp_conn *promote(
 	if (y->retries == 0 && !y->cookie)
 		tcp_rtt_sample(&c->rtt, (uint32_t)((now - y->sent_ns) / TCP_NS_PER_US), 1,
 			s->config.min_rto_ms * 1000, now);
+	syn_lost = y->retries > 1;
 	if (!y->cookie)
 		tcp_syn_free(s, y);
 	tcp_conn_set_state(c, TCP_ESTABLISHED);
-	tcp_conn_start(c, now);
+	tcp_conn_start(c, syn_lost, now);
 	tcp_count(s, TCP_C_passive_opens);
 	tcp_conn_event(c, TCP_EV_ACCEPTED);
 	return c;

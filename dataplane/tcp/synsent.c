@@ -119,15 +119,17 @@ static void syn_take(
 static void establish(
 	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
 {
+	bool syn_lost = c->backoff > 0;
+
 	/* Karn: only if the SYN went out once. */
-	if (c->backoff == 0)
+	if (!syn_lost)
 		tcp_rtt_sample(&c->rtt, (uint32_t)((now - c->progress_ns) / TCP_NS_PER_US), 1,
 			s->config.min_rto_ms * 1000, now);
 	c->backoff = 0;
 	c->snd_una = g->ack;
 	c->connect_timeout_ms = 0;
 	tcp_conn_set_state(c, TCP_ESTABLISHED);
-	tcp_conn_start(c, now);
+	tcp_conn_start(c, syn_lost, now);
 	tcp_conn_event(c, TCP_EV_CONNECTED);
 	tcp_conn_want_output(c);
 }

@@ -77,8 +77,9 @@ void tcp_timer_rtx_update(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 		return;
 	}
 	tlp = tcp_tlp_deadline(c, now);
-	if (tlp != 0 && tlp < rto)
-		rtx_arm(s, c, TCP_RTX_TLP, tlp);
+	/* RFC 8985 7.2: a probe that would come after the RTO comes in its place. */
+	if (tlp != 0)
+		rtx_arm(s, c, TCP_RTX_TLP, RTE_MIN(tlp, rto));
 	else
 		rtx_arm(s, c, TCP_RTX_RTO, rto);
 }
@@ -294,6 +295,13 @@ static void slow_fire(void *arg, struct wheel_timer *t, uint64_t now)
 	struct tcp_conn *c = container_of(t, struct tcp_conn, slow_timer);
 
 	s->now = now;
+	if ((c->flags & TCP_F_ORPHAN) && c->state != TCP_FIN_WAIT_2 &&
+		now - c->progress_ns >= user_timeout_ns(c)) {
+		/* A FIN behind a window that stays closed, and nobody left to wait for it. */
+		tcp_output_rst(s, c, now);
+		tcp_conn_end(c, TCP_REASON_TIMEOUT, now);
+		return;
+	}
 	switch ((enum tcp_state)c->state) {
 	case TCP_SYN_SENT:
 		if (c->connect_timeout_ms != 0) {
@@ -311,16 +319,6 @@ static void slow_fire(void *arg, struct wheel_timer *t, uint64_t now)
 		/* Half closed: ours while the application is there and the peer talks. */
 		if (now - c->last_rx_ns >=
 			(c->flags & TCP_F_ORPHAN ? FIN_WAIT_2_NS : user_timeout_ns(c))) {
-			tcp_output_rst(s, c, now);
-			tcp_conn_end(c, TCP_REASON_TIMEOUT, now);
-			return;
-		}
-		break;
-	case TCP_FIN_WAIT_1:
-	case TCP_CLOSING:
-	case TCP_LAST_ACK:
-		/* A FIN behind a window that stays closed, and nobody left to wait for it. */
-		if ((c->flags & TCP_F_ORPHAN) && now - c->progress_ns >= user_timeout_ns(c)) {
 			tcp_output_rst(s, c, now);
 			tcp_conn_end(c, TCP_REASON_TIMEOUT, now);
 			return;

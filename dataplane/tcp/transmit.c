@@ -174,34 +174,37 @@ void tcp_output_rst(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 	tcp_emit(s, &e, now);
 }
 
-int tcp_transmit_record(
-	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r, bool new, uint64_t now)
+int tcp_transmit(
+	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_transmit *t, uint64_t now)
 {
+	uint32_t full = c->mss + (c->flags & TCP_F_TIMESTAMPS ? TCP_OPT_TIMESTAMPS_ROOM : 0u);
 	struct tcp_options o;
 	struct tcp_emit e = {
 		.key = &c->node.key,
-		.seq = r->seq,
+		.seq = t->seq,
 		.ack = c->rcv_nxt,
 		.flags = base_flags(c),
 		.wnd = tcp_recv_window(c),
+		.tso_mss = t->tso_mss,
 		.opt = &o,
-		.m = r->m,
-		.off = r->off,
-		.len = r->len,
+		.m = t->m,
+		.off = t->off,
+		.len = t->len,
 	};
-	size_t room = TCP_OPTIONS_MAX;
+	uint32_t room = TCP_OPTIONS_MAX;
 	int ret;
 
 	/* SACK blocks only as far as the segment stays within the MTU. */
-	if (c->mss + (c->flags & TCP_F_TIMESTAMPS ? TCP_OPT_TIMESTAMPS_ROOM : 0u) < r->len + room)
-		room = c->mss + (c->flags & TCP_F_TIMESTAMPS ? TCP_OPT_TIMESTAMPS_ROOM : 0u) -
-		       r->len;
+	if (t->tso_mss != 0)
+		room = full - c->mss;
+	else if (full < t->len + room)
+		room = full - t->len;
 	options_fill(c, &o, room, now);
-	if (r->flags & TCP_R_FIN)
+	if (t->fin)
 		e.flags |= TCP_FIN;
-	if (r->len > 0 && r->seq + r->len == c->snd_end)
+	if (t->len > 0 && t->seq + t->len == c->snd_end)
 		e.flags |= TCP_PSH; /* RFC 9293 3.9.1.2: the last of what was queued */
-	if (new && r->len > 0 && (c->flags & TCP_F_ECN)) {
+	if (t->new && t->len > 0 && (c->flags & TCP_F_ECN)) {
 		e.tos = 2; /* ECT(0); never on retransmissions, RFC 3168 6.1.5 */
 		if (c->flags & TCP_F_ECN_CWR) {
 			e.flags |= TCP_CWR;
@@ -213,6 +216,20 @@ int tcp_transmit_record(
 		return ret;
 	ack_sent(c);
 	c->last_tx_ns = now;
-	c->bytes_sent += r->len;
+	c->bytes_sent += t->len;
 	return 0;
+}
+
+int tcp_transmit_again(
+	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r, uint64_t now)
+{
+	struct tcp_transmit t = {
+		.m = r->m,
+		.off = r->off,
+		.seq = r->seq,
+		.len = r->len,
+		.fin = r->flags & TCP_R_FIN,
+	};
+
+	return tcp_transmit(s, c, &t, now);
 }

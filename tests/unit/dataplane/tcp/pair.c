@@ -251,13 +251,53 @@ static int link_output(void *arg, struct rte_mbuf *m, const struct ip_addr *src,
 
 static uint16_t link_mtu(void *arg, const struct ip_addr *dst)
 {
-	struct host *h = arg;
+	const struct host *h = arg;
 
 	return h->mtu;
 }
 
 static uint32_t link_tso_max(void *arg, const struct ip_addr *dst)
 {
+	const struct host *h = arg;
+
+	return h->tso_max;
+}
+
+/* As a device does it: segments of tso_segsz, FIN and PSH on the last only. */
+static int link_output_tso(void *arg, struct rte_mbuf *m, const struct ip_addr *src,
+	const struct ip_addr *dst, uint8_t tos, uint64_t now)
+{
+	struct host *h = arg;
+	uint8_t flat[65536 + 64];
+	uint32_t hdr, len = m->pkt_len, size = m->tso_segsz;
+	struct rte_tcp_hdr *th = (struct rte_tcp_hdr *)flat;
+
+	if (!(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
+		return link_output(arg, m, src, dst, tos, now);
+	h->tso_out++;
+	for (uint32_t off = 0, n = 0; off < len; off += n) {
+		const void *p;
+
+		n = RTE_MIN(len - off, 1024u);
+		p = rte_pktmbuf_read(m, off, n, flat + off);
+		if (p != flat + off)
+			memcpy(flat + off, p, n);
+	}
+	hdr = (uint32_t)(th->data_off >> 4) * 4;
+	rte_pktmbuf_free(m);
+	for (uint32_t off = hdr; off < len; off += size) {
+		uint32_t n = RTE_MIN(size, len - off);
+		struct rte_mbuf *one = rte_pktmbuf_alloc(h->p->rx);
+		struct rte_tcp_hdr *oh =
+			(struct rte_tcp_hdr *)rte_pktmbuf_append(one, (uint16_t)hdr);
+
+		memcpy(oh, flat, hdr);
+		oh->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(th->sent_seq) + off - hdr);
+		if (off + n < len)
+			oh->tcp_flags &= (uint8_t)~0x09;
+		memcpy(rte_pktmbuf_append(one, (uint16_t)n), flat + off, n);
+		link_output(arg, one, src, dst, tos, now);
+	}
 	return 0;
 }
 
@@ -394,7 +434,7 @@ static void host_create(struct pair *p, int i)
 	char name[32];
 	struct tcp_params params = {
 		.config = p->config,
-		.lower = {h, link_output, link_mtu, link_tso_max, NULL},
+		.lower = {h, link_output_tso, link_mtu, link_tso_max, NULL},
 		.socket_id = -1,
 	};
 
@@ -504,4 +544,44 @@ bool pair_free(struct pair *p, bool drained)
 	rte_mempool_free(p->rx);
 	free(p);
 	return ok;
+}
+
+static bool both_done(const struct pair *p)
+{
+	return p->app[0].c == NULL && p->app[1].c == NULL;
+}
+
+bool pair_exchange(struct pair *p, uint64_t there, uint64_t back, uint64_t limit)
+{
+	p->app[0].to_send = there;
+	p->app[0].shutdown_after = true;
+	p->app[0].close_after = true;
+	p->app[0].close_on_eof = true;
+	p->app[1].to_send = back;
+	p->app[1].close_after = true;
+	p->app[1].close_on_eof = true;
+	pair_connect(p);
+	return pair_run_until(p, both_done, p->now + limit) && p->app[1].received == there &&
+	       p->app[0].received == back && !p->app[0].bad && !p->app[1].bad;
+}
+
+enum verdict loss_filter(struct pair *p, const struct seen *seen, void *arg)
+{
+	struct loss *l = arg;
+	uint32_t n;
+
+	if (seen->from != l->from || seen->len == 0)
+		return PASS;
+	if (!l->started) {
+		l->started = true;
+		l->isn = seen->seq;
+		l->high = seen->seq;
+	}
+	n = (seen->seq - l->isn) / 1448;
+	if (n < l->first || n >= l->first + l->count || n >= RTE_DIM(l->hits) ||
+		l->hits[n] >= l->times)
+		return PASS;
+	l->hits[n]++;
+	l->lost++;
+	return DROP;
 }

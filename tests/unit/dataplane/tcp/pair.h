@@ -64,8 +64,9 @@ struct host {
 	struct rte_mempool *tx, *ctl;
 	struct tcp_listener *listener;
 	uint16_t mtu;
+	uint32_t tso_max;
 	int fail_output; /* -errno of the lower layer, 0: works */
-	uint64_t segs_out;
+	uint64_t segs_out, tso_out;
 };
 
 struct packet {
@@ -125,5 +126,21 @@ struct forge {
 	uint8_t fill;
 };
 void pair_inject(struct pair *p, int to, const struct forge *f);
+
+/* app[0] sends `there`, app[1] `back`, both close; asserts in the test: true if all came right
+ * within `limit`. */
+bool pair_exchange(struct pair *p, uint64_t there, uint64_t back, uint64_t limit);
+
+/* A filter that loses data segments of one side, counted from 0 by first appearance. */
+struct loss {
+	int from;
+	uint32_t first, count; /* these */
+	uint32_t times;        /* each so often */
+	uint32_t isn;          /* private */
+	bool started;
+	uint32_t lost, high, seen;
+	uint32_t hits[256];
+};
+enum verdict loss_filter(struct pair *p, const struct seen *seen, void *arg);
 
 #endif

@@ -10,11 +10,6 @@
 #include "dataplane/tcp/conn.h"
 #include "tests/unit/dataplane/tcp/pair.h"
 
-static bool both_done(const struct pair *p)
-{
-	return p->app[0].c == NULL && p->app[1].c == NULL;
-}
-
 static enum verdict lossy(struct pair *p, const struct seen *seen, void *arg)
 {
 	uint64_t r = test_random(&p->rand) % 1000;
@@ -31,19 +26,7 @@ static enum verdict lossy(struct pair *p, const struct seen *seen, void *arg)
 
 static void exchange(struct pair *p, uint64_t there, uint64_t back, uint64_t limit)
 {
-	p->app[0].to_send = there;
-	p->app[0].shutdown_after = true;
-	p->app[0].close_after = true;
-	p->app[0].close_on_eof = true;
-	p->app[1].to_send = back;
-	p->app[1].close_after = true;
-	p->app[1].close_on_eof = true;
-	pair_connect(p);
-	assert_true(pair_run_until(p, both_done, p->now + limit));
-	assert_int_equal(p->app[1].received, there);
-	assert_int_equal(p->app[0].received, back);
-	assert_false(p->app[0].bad);
-	assert_false(p->app[1].bad);
+	assert_true(pair_exchange(p, there, back, limit));
 	/* TIME-WAIT and whatever else ends by its timer. */
 	pair_run(p, p->now + 200 * SEC);
 }
