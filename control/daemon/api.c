@@ -352,6 +352,17 @@ static int clear_stale(const struct sockaddr_un *addr)
 	return rc;
 }
 
+/* Under systemd the socket has the right group from the start, and chown() is forbidden. */
+static int set_access(const char *path, gid_t group)
+{
+	struct stat st;
+
+	if (group != (gid_t)-1 && (stat(path, &st) < 0 || st.st_gid != group) &&
+		chown(path, (uid_t)-1, group) < 0)
+		return -errno;
+	return chmod(path, 0660) < 0 ? -errno : 0;
+}
+
 int api_listen(struct api *api, const char *path, char *err, size_t err_size)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -377,9 +388,8 @@ int api_listen(struct api *api, const char *path, char *err, size_t err_size)
 	umask(mask);
 	if (rc < 0)
 		goto out;
-	if ((api->params.group != (gid_t)-1 && chown(path, (uid_t)-1, api->params.group) < 0) ||
-		chmod(path, 0660) < 0) {
-		rc = -errno;
+	rc = set_access(path, api->params.group);
+	if (rc < 0) {
 		unlink(path);
 		goto out;
 	}

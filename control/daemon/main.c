@@ -209,9 +209,10 @@ static void on_hup(evutil_socket_t signal, short what, void *arg)
 /* Private keys are in our memory: no core, no ptrace by others of our user. */
 static void protect_memory(void)
 {
-	const struct rlimit none = {0, 0};
+	struct rlimit limit;
 
-	setrlimit(RLIMIT_CORE, &none);
+	if (getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max != 0)
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
