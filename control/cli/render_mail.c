@@ -116,9 +116,10 @@ void render_next_hops(const json_t *result, FILE *out)
 		table_cell(t, "%s", render_text(h, "level"));
 		table_cell(t, "%s", render_text(h, "state"));
 		table_cell(t, "%s",
-			json_is_true(json_object_get(h, "verified")) ? "verified"
-			: json_is_true(json_object_get(h, "tls"))    ? "yes"
-								     : "no");
+			render_int(h, "checked") == 0                  ? ""
+			: json_is_true(json_object_get(h, "verified")) ? "verified"
+			: json_is_true(json_object_get(h, "tls"))      ? "yes"
+								       : "no");
 		table_cell(t, "%" JSON_INTEGER_FORMAT, render_int(h, "active"));
 		table_cell(t, "%" JSON_INTEGER_FORMAT, render_int(h, "idle"));
 		table_cell(t, "%s", joined(json_object_get(h, "extensions"), list, sizeof(list)));
