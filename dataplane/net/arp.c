@@ -130,5 +130,9 @@ void arp_input(struct net *n, struct rte_mbuf *m, const struct net_rx *rx)
 	}
 	if (n->upper.spread != NULL && !rx->spread && (for_us || !request || arp->spa == arp->tpa))
 		n->upper.spread(n->upper.arg, rx->port_id, m);
-	rte_pktmbuf_free(m);
+	/* The kernel behind the exception path has neighbours too. */
+	if (for_us)
+		rte_pktmbuf_free(m);
+	else
+		exception_input(n, m, rx, NET_C_arp_not_our_target);
 }

@@ -29,6 +29,7 @@
 	X(arp_malformed)                \
 	X(arp_off_link)                 \
 	X(arp_conflict)                 \
+	X(arp_not_our_target)           \
 	/* neighbour discovery */       \
 	X(nd_rx_solicit)                \
 	X(nd_rx_advert)                 \

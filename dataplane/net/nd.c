@@ -119,7 +119,7 @@ static void conflict(struct net *n, const struct net_rx *rx, const struct ip_add
 
 /* RFC 4861 7.1.1, 7.2.3, 7.2.4. Whether other workers must see it. */
 static bool solicit_input(struct net *n, const struct net_rx *rx, const struct wire_nd *nd,
-	size_t len, const struct ip_addr *src, const struct ip_addr *dst)
+	size_t len, const struct ip_addr *src, const struct ip_addr *dst, bool *foreign)
 {
 	struct ip_addr target = ip_addr_from_v6(nd->target), group = solicited_node(&target);
 	bool probe = ip_addr_is_unspecified(src);
@@ -136,7 +136,7 @@ static bool solicit_input(struct net *n, const struct net_rx *rx, const struct w
 		return false;
 	}
 	if (!net_is_iface_addr(n, rx->iface, &target)) {
-		net_count(n, NET_C_nd_not_our_target);
+		*foreign = true;
 		return false;
 	}
 	if (probe) {
@@ -207,7 +207,7 @@ void nd_input(struct net *n, struct rte_mbuf *m, const struct net_rx *rx, uint32
 	uint32_t len = m->pkt_len - off;
 	const struct wire_nd *nd;
 	struct ip_addr src, dst;
-	bool spread = false;
+	bool spread = false, foreign = false;
 
 	/* RFC 6980: fragmented neighbour discovery is no neighbour discovery. */
 	if (len > ND_MESSAGE_MAX || rx->reassembled) {
@@ -239,10 +239,15 @@ void nd_input(struct net *n, struct rte_mbuf *m, const struct net_rx *rx, uint32
 	dst = ip_addr_from_v6(ip->dst);
 	if (nd->type == ICMP6_NS) {
 		net_count(n, NET_C_nd_rx_solicit);
-		spread = solicit_input(n, rx, nd, len, &src, &dst);
+		spread = solicit_input(n, rx, nd, len, &src, &dst, &foreign);
 	} else {
 		net_count(n, NET_C_nd_rx_advert);
 		spread = advert_input(n, rx, nd, len, &dst);
+	}
+	/* The kernel behind the exception path has addresses too. */
+	if (foreign) {
+		exception_input(n, m, rx, NET_C_nd_not_our_target);
+		return;
 	}
 	if (spread && n->upper.spread != NULL && !rx->spread)
 		n->upper.spread(n->upper.arg, rx->port_id, m);

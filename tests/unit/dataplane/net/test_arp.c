@@ -200,6 +200,21 @@ static void copies_of_other_workers_are_learned_only(void **state)
 	world_destroy(w);
 }
 
+/* The kernel's addresses are behind the same MAC: who asks for them, or answers it, is heard there.
+ */
+static void what_is_the_kernels_goes_to_the_kernel(void **state)
+{
+	struct world *w = world_create(true);
+
+	world_arp(w, 0, ARP_OP_REQUEST, peer, "198.51.100.2", zero, "198.51.100.9", true);
+	world_arp(w, 0, ARP_OP_REPLY, peer, "198.51.100.2", ours, "198.51.100.9", false);
+	assert_int_equal(w->exception_count, 2);
+	world_arp(w, 0, ARP_OP_REQUEST, peer, "198.51.100.2", zero, "198.51.100.1", true);
+	world_arp(w, 0, ARP_OP_REPLY, peer, "198.51.100.2", ours, "198.51.100.1", false);
+	assert_int_equal(w->exception_count, 2);
+	world_destroy(w);
+}
+
 static void addresses_are_announced_twice(void **state)
 {
 	struct net_limits limits = {
@@ -231,6 +246,7 @@ int main(void)
 		cmocka_unit_test(three_requests_then_the_sender_is_told),
 		cmocka_unit_test(malformed_ones_are_dropped),
 		cmocka_unit_test(copies_of_other_workers_are_learned_only),
+		cmocka_unit_test(what_is_the_kernels_goes_to_the_kernel),
 		cmocka_unit_test(addresses_are_announced_twice),
 	};
 

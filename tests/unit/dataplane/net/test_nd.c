@@ -142,6 +142,19 @@ static void malformed_ones_are_dropped(void **state)
 	world_destroy(w);
 }
 
+static void what_is_the_kernels_goes_to_the_kernel(void **state)
+{
+	struct world *w = world_create(true);
+
+	ns(w, PEER, "ff02::1:ff00:9", "2001:db8:1::9", peer);
+	nd(w, PEER, "2001:db8:1::9", ICMP6_NA, ND_NA_SOLICITED, PEER, 2, peer, 255, 0);
+	assert_int_equal(w->exception_count, 2);
+	ns(w, PEER, GROUP, US, peer);
+	na(w, ND_NA_SOLICITED, peer);
+	assert_int_equal(w->exception_count, 2);
+	world_destroy(w);
+}
+
 static void probe_for_our_address_is_told_so(void **state)
 {
 	struct world *w = world_create(false);
@@ -333,6 +346,7 @@ int main(void)
 		cmocka_unit_test(solicitation_is_answered),
 		cmocka_unit_test(what_a_router_could_have_forwarded_is_dropped),
 		cmocka_unit_test(malformed_ones_are_dropped),
+		cmocka_unit_test(what_is_the_kernels_goes_to_the_kernel),
 		cmocka_unit_test(probe_for_our_address_is_told_so),
 		cmocka_unit_test(resolution_asks_the_group_and_then_sends),
 		cmocka_unit_test(unreachability_is_detected),
