@@ -29,31 +29,25 @@ need_packages() {
 				missing+=("$p")
 		done
 	done
-	# A name of another release (clang's run time has its version in it) is left out.
 	if [ ${#missing[@]} -gt 0 ]; then
-		local known=()
 		[ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -print -quit)" ] ||
 			apt-get update -qq || die "apt-get update failed"
-		for p in "${missing[@]}"; do
-			[ -n "$(apt-cache madison "$p" 2>/dev/null)" ] && known+=("$p")
-		done
-		[ ${#known[@]} -gt 0 ] || return 0
-		say "installing: ${known[*]}"
-		if [[ " ${known[*]} " == *" postfix "* ]]; then
+		say "installing: ${missing[*]}"
+		if [[ " ${missing[*]} " == *" postfix "* ]]; then
 			echo "postfix postfix/main_mailer_type select No configuration" |
 				debconf-set-selections
 		fi
 		local log
 		log=$(mktemp)
 		if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-remove \
-			--no-install-recommends "${known[@]}" >"$log" 2>&1 </dev/null; then
+			--no-install-recommends "${missing[@]}" >"$log" 2>&1 </dev/null; then
 			# The lists may be older than what the mirror has.
 			apt-get update -qq >>"$log" 2>&1 || true
 			if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-remove \
-				--no-install-recommends "${known[@]}" >>"$log" 2>&1 </dev/null; then
+				--no-install-recommends "${missing[@]}" >>"$log" 2>&1 </dev/null; then
 				tail -n 20 "$log" >&2
 				rm -f "$log"
-				die "could not install: ${known[*]}"
+				die "could not install: ${missing[*]}"
 			fi
 		fi
 		rm -f "$log"
@@ -68,11 +62,9 @@ configure_build() {
 	if [ -f "$dir/build.ninja" ] && [ "$(cat "$mark" 2>/dev/null)" = "$want" ]; then
 		return 0
 	fi
-	if [ -f "$dir/build.ninja" ]; then
-		meson setup --wipe "$dir" "$TOP" "$@" || return 1
-	else
-		meson setup "$dir" "$TOP" "$@" || return 1
-	fi
+	# meson's --wipe would keep the old options.
+	[ ! -f "$dir/build.ninja" ] || rm -rf "$dir"
+	meson setup "$dir" "$TOP" "$@" || return 1
 	printf '%s' "$want" >"$mark"
 }
 
