@@ -406,10 +406,15 @@ void session_pump(struct session *s, uint64_t now)
 			leg_consume(&s->down, 0);
 			continue;
 		}
-		go_on = session_on_event(s, type, &ev,
-			used < len ||
-				(type == SMTP_SERVER_STARTTLS && leg_unread_beyond(&s->down, len)),
-			now);
+		if (type == SMTP_SERVER_STARTTLS) {
+			bool left = used < len || leg_unread_beyond(&s->down, len);
+
+			/* The line came in the clear: it goes before there is TLS. */
+			leg_consume(&s->down, used);
+			go_on = session_on_event(s, type, &ev, left, now);
+			continue;
+		}
+		go_on = session_on_event(s, type, &ev, used < len, now);
 		leg_consume(&s->down, used);
 	}
 	session_flush_replies(s, now);
