@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <grp.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -541,6 +545,74 @@ static void test_protocol(void **state)
 	close(fd);
 }
 
+/* What one of that user and group hears at the socket; all that it may open. */
+static void hear_as(const char *path, uid_t uid, gid_t gid, char *out, size_t size)
+{
+	static const char request[] = "{\"command\":\"partner-list\"}\n";
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int pipefd[2];
+	ssize_t n;
+	pid_t pid;
+
+	strcpy(addr.sun_path, path);
+	assert_int_equal(pipe(pipefd), 0);
+	pid = fork();
+	if (pid == 0) {
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		char text[256] = "";
+
+		if (setgroups(0, NULL) == 0 && setgid(gid) == 0 && setuid(uid) == 0 &&
+			connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+			send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) >= -1)
+			n = read(fd, text, sizeof(text) - 1);
+		n = write(pipefd[1], text, sizeof(text));
+		_exit(n < 0);
+	}
+	settle_for(100);
+	n = read(pipefd[0], out, size - 1);
+	out[n > 0 ? n : 0] = '\0';
+	waitpid(pid, NULL, 0);
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+
+/* The mode of the socket is one lock, the peer's credentials are the other. */
+static void test_socket(void **state)
+{
+	struct daemon_params params = {
+		.base = base, .config_path = config_path, .store = store, .api_group = 12345};
+	struct config_errors errors = {0};
+	char path[128], kept[140], text[256], err[256];
+	struct daemon *other;
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(fixture_dir, 0755), 0);
+	snprintf(path, sizeof(path), "%s/sock", fixture_dir);
+	assert_int_equal(config_load(config_path, &params.config, &errors), 0);
+	assert_int_equal(daemon_create(&params, &other), 0);
+	assert_int_equal(api_listen(daemon_api(other), path, err, sizeof(err)), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	assert_int_equal(st.st_gid, 12345);
+	hear_as(path, 65534, 65534, text, sizeof(text));
+	assert_string_equal(text, ""); /* connect() is refused */
+	hear_as(path, 65534, 12345, text, sizeof(text));
+	assert_non_null(strstr(text, "\"ok\":true"));
+	assert_int_equal(chmod(path, 0666), 0);
+	hear_as(path, 65534, 65534, text, sizeof(text));
+	assert_non_null(strstr(text, "\"code\":\"denied\""));
+	/* Another daemon does not take it from one that answers, but from one that died. */
+	assert_int_equal(api_listen(daemon_api(daemon_), path, err, sizeof(err)), -EADDRINUSE);
+	assert_non_null(strstr(err, "another postgated"));
+	snprintf(kept, sizeof(kept), "%s.kept", path);
+	assert_int_equal(rename(path, kept), 0); /* it would be removed in an orderly end */
+	daemon_destroy(other);
+	assert_int_equal(rename(kept, path), 0);
+	assert_int_equal(api_listen(daemon_api(daemon_), path, err, sizeof(err)), 0);
+}
+
 static void test_queries(void **state)
 {
 	json_t *answer, *list, *o;
@@ -740,6 +812,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_large_push, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_protocol, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queries, setup, teardown),
 		cmocka_unit_test(test_extension_names),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
