@@ -54,7 +54,7 @@ uint32_t tcp_ts_offset(const struct tcp_stack *s, const struct tcp_key *key)
  * whitened with the hash's next byte so that ISNs do not all end alike.
  */
 static const uint16_t cookie_mss[8] = {216, 536, 1160, 1220, 1380, 1400, 1440, 1460};
-static const uint8_t cookie_wscale[8] = {0xff, 0, 2, 4, 7, 8, 9, 11};
+static const uint8_t cookie_wscale[8] = {0xff, 0, 3, 5, 6, 7, 8, 10};
 
 struct cookie_input {
 	struct tcp_key key;

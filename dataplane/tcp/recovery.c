@@ -137,14 +137,16 @@ static bool frto_check(struct tcp_stack *s, struct tcp_conn *c, const struct tcp
 			c->flags &= ~(uint32_t)(TCP_F_FRTO | TCP_F_FRTO_NEW); /* 3a: a real loss */
 		return false;
 	}
+	/* With SACK we would know by now of everything that arrived before: what was sent once and
+	 * is news came from the flight that we took for lost. One ACK may cover it all. */
+	if (a->orig_acked && (c->flags & TCP_F_SACK)) {
+		undo(s, c, TCP_C_undo_frto);
+		return true;
+	}
 	if (a->acked == 0 || seq_geq(c->snd_una, c->high_seq)) {
 		if (a->acked > 0 || a->pure)
 			c->flags &= ~(uint32_t)TCP_F_FRTO; /* step 2a */
 		return false;
-	}
-	if (a->orig_acked && (c->flags & TCP_F_SACK)) {
-		undo(s, c, TCP_C_undo_frto);
-		return true;
 	}
 	/* Step 2b: two new segments, nothing sent again yet; cwnd allows them. */
 	if (tcp_conn_unsent(c) == 0 || tcp_conn_flight(c) >= c->snd_wnd) {

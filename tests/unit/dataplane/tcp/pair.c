@@ -42,6 +42,17 @@ uint64_t counter(const struct pair *p, int host, const char *name)
 	abort();
 }
 
+void pair_print(const struct pair *p)
+{
+	for (int h = 0; h < 2; h++) {
+		for (size_t i = 0; i < tcp_counter_count(); i++) {
+			if (tcp_counter_value(p->h[h].s, i) != 0)
+				fprintf(stderr, "%d %s %lu\n", h, tcp_counter_name(i),
+					tcp_counter_value(p->h[h].s, i));
+		}
+	}
+}
+
 /* Applications. */
 
 void app_push(struct app *a)
@@ -238,7 +249,9 @@ static int link_output(void *arg, struct rte_mbuf *m, const struct ip_addr *src,
 		p->busy[h->index] += (m->pkt_len + 40) * SEC / p->rate;
 		when = p->busy[h->index] + p->delay_ns;
 	}
-	if (v == LATE)
+	if (v == LATE && now < p->hold_until)
+		when = RTE_MAX(when, p->hold_until);
+	else if (v == LATE)
 		when += p->late_ns;
 	for (int i = 0; i < (v == DROP ? 0 : v == TWICE ? 2 : 1); i++) {
 		n = copy_to_rx(p, m);

@@ -81,9 +81,10 @@ struct pair {
 	struct host h[2];
 	struct app app[2]; /* 0: active side, on host 0; 1: what host 1 accepted */
 	uint64_t now;
-	uint64_t delay_ns; /* one way */
-	uint64_t late_ns;  /* more of it for LATE */
-	uint64_t rate;     /* bytes a second, 0: no limit */
+	uint64_t delay_ns;   /* one way */
+	uint64_t late_ns;    /* more of it for LATE */
+	uint64_t hold_until; /* LATE before this: at this time, in order */
+	uint64_t rate;       /* bytes a second, 0: no limit */
 	uint64_t busy[2];
 	struct packet *queue;
 	uint64_t order;
@@ -115,6 +116,8 @@ bool pair_run_until(struct pair *p, bool (*done)(const struct pair *p), uint64_t
 void pair_step(struct pair *p);
 void app_push(struct app *a);
 uint8_t pattern(int host, uint64_t offset);
+/* Counters that are not zero, for who looks for a failure. */
+void pair_print(const struct pair *p);
 uint64_t counter(const struct pair *p, int host, const char *name);
 /* Puts a forged segment for `to` onto the link, as if from the other host. */
 struct forge {

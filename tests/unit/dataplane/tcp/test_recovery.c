@@ -184,13 +184,17 @@ static void spurious(void (*change)(struct tcp_config *), const char *undone)
 
 	p->filter = spike_filter;
 	p->filter_arg = &k;
-	p->late_ns = 600 * MS;
 	p->app[0].to_send = 2000000;
 	pair_connect(p);
-	pair_run(p, p->now + 120 * MS);
+	pair_run(p, p->now + 60 * MS);
+	/* Well below the peer's window: F-RTO needs room for new data. */
+	p->app[0].c->cc.cwnd = p->app[0].c->cc.ssthresh = 20u * p->app[0].c->mss;
+	pair_run(p, p->now + 60 * MS);
 	before = p->app[0].c->cc.cwnd;
+	/* The path stands still for a while, then all comes at once and in order. */
 	k.on = true;
-	pair_run(p, p->now + 30 * MS);
+	p->hold_until = p->now + 400 * MS;
+	pair_run(p, p->hold_until);
 	k.on = false;
 	for (int i = 0; i < 3000 && counter(p, 0, undone) == 0; i++)
 		pair_run(p, p->now + MS);
