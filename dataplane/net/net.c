@@ -321,6 +321,19 @@ static void set_iface(struct net *n, uint8_t index, const struct net_iface_confi
 	memcpy(&i->link_local.b[13], &i->mac[3], 3);
 }
 
+/* The same address of the same link in the configuration before, NULL: it is new. */
+static const struct net_addr *find_old_addr(
+	const struct net *n, uint32_t link, const struct ip_addr *a)
+{
+	for (uint16_t i = 0; i < n->old_addr_count; i++) {
+		const struct net_old_addr *old = &n->old_addrs[i];
+
+		if (old->link == link && ip_addr_equal(&old->a.addr, a))
+			return &old->a;
+	}
+	return NULL;
+}
+
 static void set_addrs(struct net *n, uint8_t index, const struct net_iface_config *c, uint64_t now)
 {
 	struct net_iface *i = &n->ifaces[index];
@@ -329,25 +342,14 @@ static void set_addrs(struct net *n, uint8_t index, const struct net_iface_confi
 	i->addr_count = c->addr_count;
 	for (uint16_t k = 0; k < c->addr_count; k++) {
 		const struct net_addr_config *ac = &c->addrs[k];
+		const struct net_addr *old = find_old_addr(n, i->link, &ac->addr);
 		struct net_addr *a = &n->addrs[n->addr_count];
 
-		memset(a, 0, sizeof(*a));
-		a->addr = ac->addr;
+		*a = old != NULL ? *old : (struct net_addr){.addr = ac->addr};
 		a->plen = ac->plen;
 		a->iface = index;
-		for (uint16_t o = 0; o < n->old_addr_count; o++) {
-			const struct net_old_addr *old = &n->old_addrs[o];
-
-			if (old->link == i->link && ip_addr_equal(&old->a.addr, &a->addr)) {
-				a->announcements = old->a.announcements;
-				a->announce_at = old->a.announce_at;
-				a->defend_at = old->a.defend_at;
-				goto known;
-			}
-		}
-		if (!n->quiet)
+		if (old == NULL && !n->quiet)
 			announce_start(a, now);
-	known:
 		*addr_slot(n, &a->addr) = (int16_t)n->addr_count++;
 	}
 }
