@@ -250,7 +250,7 @@ static int link_output(void *arg, struct rte_mbuf *m, const struct ip_addr *src,
 		when = p->busy[h->index] + p->delay_ns;
 	}
 	if (v == LATE && now < p->hold_until)
-		when = RTE_MAX(when, p->hold_until);
+		when = p->hold_until + p->held++ * MS / 10;
 	else if (v == LATE)
 		when += p->late_ns;
 	for (int i = 0; i < (v == DROP ? 0 : v == TWICE ? 2 : 1); i++) {

@@ -83,7 +83,8 @@ struct pair {
 	uint64_t now;
 	uint64_t delay_ns;   /* one way */
 	uint64_t late_ns;    /* more of it for LATE */
-	uint64_t hold_until; /* LATE before this: at this time, in order */
+	uint64_t hold_until; /* LATE before this: from this time on, in order */
+	uint64_t held;
 	uint64_t rate;       /* bytes a second, 0: no limit */
 	uint64_t busy[2];
 	struct packet *queue;
