@@ -365,6 +365,12 @@ static void session_refresh_timeout(struct session *s, uint64_t now)
 		session_set_timeout(s, t->body_block, now);
 }
 
+static bool session_event_borrows(enum smtp_server_event type)
+{
+	return type == SMTP_SERVER_EHLO || type == SMTP_SERVER_MAIL || type == SMTP_SERVER_RCPT ||
+	       type == SMTP_SERVER_BODY;
+}
+
 void session_pump(struct session *s, uint64_t now)
 {
 	struct gateway *g = s->g;
@@ -373,7 +379,7 @@ void session_pump(struct session *s, uint64_t now)
 	enum leg_status status;
 	const uint8_t *data;
 	size_t len, used, limit;
-	bool go_on = true, progress = false;
+	bool go_on = true, progress = false, left, borrowed;
 
 	if (s->pumping || !s->down.conn)
 		return;
@@ -406,16 +412,16 @@ void session_pump(struct session *s, uint64_t now)
 			leg_consume(&s->down, 0);
 			continue;
 		}
-		if (type == SMTP_SERVER_STARTTLS) {
-			bool left = used < len || leg_unread_beyond(&s->down, len);
-
-			/* The line came in the clear: it goes before there is TLS. */
+		left = used < len || leg_unread_beyond(&s->down, len);
+		/* Taken before the event is acted upon, so that a close finds nothing unread and
+		 * TLS begins behind the STARTTLS line; but for events that point into these octets.
+		 */
+		borrowed = session_event_borrows(type);
+		if (!borrowed)
 			leg_consume(&s->down, used);
-			go_on = session_on_event(s, type, &ev, left, now);
-			continue;
-		}
-		go_on = session_on_event(s, type, &ev, used < len, now);
-		leg_consume(&s->down, used);
+		go_on = session_on_event(s, type, &ev, left, now);
+		if (borrowed)
+			leg_consume(&s->down, used);
 	}
 	session_flush_replies(s, now);
 	s->pumping = false;

@@ -279,10 +279,6 @@ void transaction_mail(struct session *s, const struct smtp_mail *mail, uint64_t 
 /* A command within the transaction. A next hop lost since the last one is replaced [rule 5]. */
 static void transaction_ask(struct session *s, enum session_pending pending, uint64_t now)
 {
-	if (s->envelope.records == 0) { /* the engine keeps the order: this is our own fault */
-		session_reply_text(s, 451, STATUS(4, 3, 0), REPLY_NEXT_HOP_CHANGED, now);
-		return;
-	}
 	s->logged = false;
 	transaction_wait(s, pending, now);
 	if (s->up) {

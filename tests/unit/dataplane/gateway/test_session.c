@@ -608,7 +608,7 @@ static void test_bdat_to_data(void **state)
 	peer_expect(c, "250 2.0.0");
 	peer_say(c, "BDAT 7 LAST\r\n\n..end.");
 	n = peer_read_until(h, "\r\n.\r\n", &body);
-	assert_non_null(memmem(body, n, "\r\nA: b\r\n\r\n..dot\r\n...end.\r\n.\r\n", 30));
+	assert_non_null(memmem(body, n, "\r\nA: b\r\n\r\n..dot\r\n...end.\r\n.\r\n", 29));
 	peer_say(h, "250 2.0.0 ok\r\n");
 	peer_expect(c, "250 2.0.0 ok");
 	world_free(w);

@@ -11,11 +11,10 @@
 
 #include <cmocka.h>
 
-#include <rte_eal.h>
-
 #include "dataplane/gateway/clients.h"
 #include "dataplane/gateway/envelope.h"
 #include "dataplane/gateway/event.h"
+#include "tests/unit/dataplane/tcp/eal.h"
 
 static struct smtp_str str(const char *s)
 {
@@ -181,10 +180,7 @@ static void test_event_ring_full_drops(void **state)
 
 static int start_eal(void **state)
 {
-	char *argv[] = {"tables", "--no-huge", "--no-shconf", "--no-pci", "-m", "64",
-		"--no-telemetry", "--log-level=error", "-l", "0", NULL};
-
-	return rte_eal_init(10, argv) >= 0 ? 0 : -1;
+	return test_eal_init();
 }
 
 int main(void)
