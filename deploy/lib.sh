@@ -78,6 +78,20 @@ wait_until() {
 	done
 }
 
+# The lab is one of a machine: who builds it, uses it or ends it holds this lock meanwhile, so that two runs wait for
+# each other. Children of the holder have POSTGATE_LAB_LOCKED.
+LAB_LOCK=/run/lock/postgate-lab.lock
+lock_lab() {
+	[ -z "${POSTGATE_LAB_LOCKED:-}" ] || return 0
+	mkdir -p "${LAB_LOCK%/*}"
+	exec 8>"$LAB_LOCK"
+	if ! flock -n 8; then
+		say "waiting for another run to be done with the lab"
+		flock -w 1200 8 || die "another run has the lab ($LAB_LOCK)"
+	fi
+	export POSTGATE_LAB_LOCKED=1
+}
+
 pid_alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
 
 # stop_pidfile FILE [SECONDS]: TERM, and KILL if it does not end in time.
