@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The policy maps, read side: partners by domain (cds_lfht) and by client address prefix. Workers call
- * these between two rcu_quiescent_state() with no lock and no atomic read-modify-write, keep no
- * pointer across one, and copy the verdict into the session (what begins under a policy ends under it).
+ * The policy maps, read side: partners by domain (cds_lfht) and by client address prefix. Workers
+ * call these between two rcu_quiescent_state() with no lock and no atomic read-modify-write, keep
+ * no pointer across one, and copy the verdict into the session (what begins under a policy ends
+ * under it).
  */
 #ifndef POSTGATE_DATAPLANE_POLICY_MAP_H
 #define POSTGATE_DATAPLANE_POLICY_MAP_H
@@ -28,10 +29,10 @@ const char *policy_level_name(enum policy_level level);
 #define POLICY_NAME_MAX 64 /* of a partner, with NUL */
 
 enum policy_rule {
-	POLICY_RULE_DEFAULT,	    /* no partner: the default for strangers */
-	POLICY_RULE_DOMAIN,	    /* exact domain of the sender */
+	POLICY_RULE_DEFAULT,         /* no partner: the default for strangers */
+	POLICY_RULE_DOMAIN,          /* exact domain of the sender */
 	POLICY_RULE_DOMAIN_WILDCARD, /* "*." above it */
-	POLICY_RULE_ADDRESS,	    /* client address prefix */
+	POLICY_RULE_ADDRESS,         /* client address prefix */
 };
 const char *policy_rule_name(enum policy_rule rule);
 
@@ -39,8 +40,8 @@ const char *policy_rule_name(enum policy_rule rule);
 struct policy_verdict {
 	enum policy_level level; /* that the client's leg must have */
 	enum policy_rule rule;
-	bool identified;	 /* the client's address is one of this partner's */
-	uint32_t partner_id;	 /* 0: stranger */
+	bool identified;               /* the client's address is one of this partner's */
+	uint32_t partner_id;           /* 0: stranger */
 	char partner[POLICY_NAME_MAX]; /* "" for a stranger */
 	uint64_t generation;
 };
@@ -48,8 +49,8 @@ struct policy_verdict {
 struct policy_map;
 
 /*
- * Verdict for a sender domain (any case, no trailing dot; len 0: null reverse-path or unknown) and a
- * client address. A partner found by domain and one found by address: the stronger level wins,
+ * Verdict for a sender domain (any case, no trailing dot; len 0: null reverse-path or unknown) and
+ * a client address. A partner found by domain and one found by address: the stronger level wins,
  * the domain's on a tie.
  */
 void policy_inbound(const struct policy_map *map, const char *domain, size_t domain_len,
