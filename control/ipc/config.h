@@ -6,9 +6,9 @@
  * and tells which; its answer comes when every worker runs the new generation, or with an error.
  * ABORT, or the end of the connection, drops the transaction.
  *
- * One transaction at a time: BEGIN gets EBUSY while another is open or a commit is being carried
- * out. Indexes count from 0 in the order of sending. Partners (policy.h) may be part of both kinds;
- * a CONFIG transaction without any partner item leaves the partners as they are.
+ * One transaction at a time: BEGIN gets EBUSY while another is open; while a commit is carried out
+ * its answer waits. Indexes count from 0 in the order of sending. Partners (policy.h) may be part
+ * of both kinds; a CONFIG transaction without any partner item leaves the partners as they are.
  */
 #ifndef POSTGATE_CONTROL_IPC_CONFIG_H
 #define POSTGATE_CONTROL_IPC_CONFIG_H

@@ -68,12 +68,12 @@ static int handle_begin(struct client *cl, const struct ipc_header *m)
 	uint64_t number = begin->generation;
 	int rc;
 
-	if (t->state == TRANSACTION_CLEAN)
-		return -EAGAIN; /* milliseconds; not worth an EBUSY */
-	if (t->state != TRANSACTION_NONE) {
+	if (t->state == TRANSACTION_OPEN) {
 		client_result(cl, m->id, m->type, -EBUSY, "another transaction is open");
 		return 0;
 	}
+	if (t->state != TRANSACTION_NONE)
+		return -EAGAIN; /* one is being carried out or cleaned up: milliseconds */
 	if (number <= ctl_generation(c)) {
 		client_result(
 			cl, m->id, m->type, -EINVAL, "generation is not above the committed one");
