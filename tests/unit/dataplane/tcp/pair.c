@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/dataplane/tcp/pair.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,73 @@
 #define TX_MBUFS  2047
 #define CTL_MBUFS 1023
 #define RX_MBUFS  4095
+
+/* A mempool that can be told to be empty. */
+struct pair_alloc pair_alloc;
+
+struct fail_pool {
+	unsigned int count;
+	void *obj[];
+};
+
+static int fail_alloc(struct rte_mempool *mp)
+{
+	mp->pool_data = calloc(1, sizeof(struct fail_pool) + mp->size * sizeof(void *));
+	return mp->pool_data != NULL ? 0 : -ENOMEM;
+}
+
+static void fail_free(struct rte_mempool *mp)
+{
+	free(mp->pool_data);
+}
+
+static int fail_enqueue(struct rte_mempool *mp, void *const *obj, unsigned int n)
+{
+	struct fail_pool *f = mp->pool_data;
+
+	memcpy(f->obj + f->count, obj, n * sizeof(*obj));
+	f->count += n;
+	return 0;
+}
+
+static int fail_dequeue(struct rte_mempool *mp, void **obj, unsigned int n)
+{
+	struct fail_pool *f = mp->pool_data;
+	struct pair_alloc *a = &pair_alloc;
+
+	a->count++;
+	if (n > f->count || a->count == a->fail_at ||
+		(a->fail_each != 0 && a->count % a->fail_each == 0)) {
+		a->failed++;
+		return -ENOBUFS;
+	}
+	f->count -= n;
+	memcpy(obj, f->obj + f->count, n * sizeof(*obj));
+	return 0;
+}
+
+static unsigned int fail_get_count(const struct rte_mempool *mp)
+{
+	const struct fail_pool *f = mp->pool_data;
+
+	return f->count;
+}
+
+static const struct rte_mempool_ops fail_ops = {
+	.name = "pair_fail",
+	.alloc = fail_alloc,
+	.free = fail_free,
+	.enqueue = fail_enqueue,
+	.dequeue = fail_dequeue,
+	.get_count = fail_get_count,
+};
+RTE_MEMPOOL_REGISTER_OPS(fail_ops);
+
+static struct rte_mempool *pool_create(const char *name, unsigned int n, uint16_t room)
+{
+	return rte_pktmbuf_pool_create_by_ops(
+		name, n, 0, NET_META_SIZE, room, SOCKET_ID_ANY, "pair_fail");
+}
 
 int pair_setup_eal(void **state)
 {
@@ -256,8 +324,9 @@ static int link_output(void *arg, struct rte_mbuf *m, const struct ip_addr *src,
 	for (int i = 0; i < (v == DROP ? 0 : v == TWICE ? 2 : 1); i++) {
 		n = copy_to_rx(p, m);
 		if (n != NULL)
-			enqueue(p, !h->index, n, tos & 3, when);
+			enqueue(p, !h->index, n, p->mark_ce ? 3 : tos & 3, when);
 	}
+	p->mark_ce = false;
 	rte_pktmbuf_free(m);
 	return 0;
 }
@@ -374,6 +443,9 @@ static void check_conn(void *arg, const struct tcp_conn *c)
 void pair_step(struct pair *p)
 {
 	deliver(p);
+	if (p->icmp != NULL)
+		tcp_icmp_error(p->h[0].s, p->icmp, p->now);
+	p->icmp = NULL;
 	for (int i = 0; i < 2; i++) {
 		struct host *h = &p->h[i];
 
@@ -454,9 +526,9 @@ static void host_create(struct pair *p, int i)
 	*h = (struct host){.p = p, .index = i, .mtu = 1500};
 	h->addr = ip_addr_from_v4(rte_cpu_to_be_32(0x0a000001u + (uint32_t)i));
 	snprintf(name, sizeof(name), "tx%d", i);
-	h->tx = rte_pktmbuf_pool_create(name, TX_MBUFS, 0, NET_META_SIZE, 2176, SOCKET_ID_ANY);
+	h->tx = pool_create(name, TX_MBUFS, 2176);
 	snprintf(name, sizeof(name), "ctl%d", i);
-	h->ctl = rte_pktmbuf_pool_create(name, CTL_MBUFS, 0, NET_META_SIZE, 320, SOCKET_ID_ANY);
+	h->ctl = pool_create(name, CTL_MBUFS, 320);
 	if (h->tx == NULL || h->ctl == NULL || wheel_create(p->now, -1, &h->w) < 0)
 		abort();
 	params.wheel = h->w;

@@ -21,6 +21,7 @@
 struct pair;
 struct rte_mbuf;
 struct rte_mempool;
+struct net_icmp_error;
 
 /* A segment on its way, as a test sees it. */
 struct seen {
@@ -85,7 +86,7 @@ struct pair {
 	uint64_t late_ns;    /* more of it for LATE */
 	uint64_t hold_until; /* LATE before this: from this time on, in order */
 	uint64_t held;
-	uint64_t rate;       /* bytes a second, 0: no limit */
+	uint64_t rate; /* bytes a second, 0: no limit */
 	uint64_t busy[2];
 	struct packet *queue;
 	uint64_t order;
@@ -94,12 +95,21 @@ struct pair {
 	struct rte_mempool *rx;
 	enum verdict (*filter)(struct pair *p, const struct seen *seen, void *arg);
 	void *filter_arg;
-	int refuse; /* what accepted() returns */
+	bool mark_ce;                /* set by a filter: this packet gets CE */
+	struct net_icmp_error *icmp; /* set by a filter: host 0 gets it */
+	int refuse;                  /* what accepted() returns */
 	uint64_t rand;
 	struct tcp_config config;
 	bool check_each_step;
 	bool valid; /* false once an invariant failed */
 };
+
+/* Allocations from the send and control pools of both hosts: how many there were, which one fails
+ * (counted from 1; 0: none), and every how manieth fails. */
+struct pair_alloc {
+	uint64_t count, fail_at, fail_each, failed;
+};
+extern struct pair_alloc pair_alloc;
 
 /* Once a program; cmocka group set-up. */
 int pair_setup_eal(void **state);
