@@ -29,8 +29,12 @@
 #include "dataplane/port.h"
 #include "dataplane/port_rss.h"
 #include "dataplane/worker.h"
+#include "tls/arena.h"
 
-#define LINK_WAIT_MS  5000 /* some links are up late; later than that is told, not waited for */
+#define LINK_WAIT_MS 5000 /* some links are up late; later than that is told, not waited for */
+/* Address space for the TLS memory of all workers together, of which they touch what they use. */
+#define TLS_RANGE_MAX (UINT64_C(64) << 30)
+#define TLS_RANGE_MIN (UINT64_C(1) << 30)
 #define CTL_MBUFS_MIN 4096
 
 struct dataplane {
@@ -40,6 +44,7 @@ struct dataplane {
 	struct worker *workers[PORT_MAX_WORKERS];
 	unsigned int lcores[PORT_MAX_WORKERS];
 	int sockets[PORT_MAX_WORKERS];
+	struct tls_arena *arenas[PORT_MAX_WORKERS];
 	struct port *ports[OPTIONS_PORTS_MAX];
 	struct ctl_port ctl_ports[OPTIONS_PORTS_MAX];
 	uint16_t port_count;
@@ -218,6 +223,8 @@ static int create_workers(struct dataplane *d)
 				"worker %u: not enough memory (more hugepages or -m, or a smaller "
 				"--max-sessions or --mbufs)",
 				i);
+		if (rc == 0)
+			rc = tls_arena_create((size_t)o->tls_memory_mib << 20, &d->arenas[i]);
 		if (rc < 0)
 			return FAIL("worker %u: %s", i, strerror(-rc));
 	}
@@ -274,10 +281,23 @@ static int create_ctl(struct dataplane *d)
 	return ctl_create(&params, &d->ctl, err) < 0 ? FAIL("%s", err) : 0;
 }
 
+/* OpenSSL's memory on this lcore is the worker's own from here on: a handshake allocates, and must
+ * not meet another thread in malloc(). */
+static int lcore_main(void *arg)
+{
+	struct dataplane *d = arg;
+	unsigned int i = 0;
+
+	while (d->lcores[i] != rte_lcore_id())
+		i++;
+	tls_arena_attach(d->arenas[i]);
+	return worker_main(d->workers[i]);
+}
+
 static int launch(struct dataplane *d)
 {
 	for (uint16_t i = 0; i < d->group.count; i++) {
-		if (rte_eal_remote_launch(worker_main, d->workers[i], d->lcores[i]) != 0)
+		if (rte_eal_remote_launch(lcore_main, d, d->lcores[i]) != 0)
 			return FAIL("lcore %u does not take its worker", d->lcores[i]);
 	}
 	return 0;
@@ -337,6 +357,17 @@ int main(int argc, char **argv)
 	if (host_user_find(d.options.user, &d.user) < 0 || host_check_devices(eal_argc, argv) < 0 ||
 		host_check_memory(eal_argc, argv) < 0)
 		return 1;
+	/* Before anything has OpenSSL allocate. */
+	for (uint64_t range = TLS_RANGE_MAX;; range /= 2) {
+		rc = tls_arena_install(range);
+		/* A host that counts address space as memory (vm.overcommit_memory=2) has less. */
+		if (rc != -ENOMEM || range == TLS_RANGE_MIN)
+			break;
+	}
+	if (rc < 0) {
+		(void)FAIL("memory for TLS: %s", strerror(-rc));
+		return 1;
+	}
 	block_signals();
 	if (start_eal(&d.options, eal_argc, argv) < 0)
 		return 1;

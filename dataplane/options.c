@@ -32,6 +32,9 @@ static const char usage[] =
 	"  --mbufs N            packet buffers of one worker to send from, and as many for each "
 	"port to\n"
 	"                       receive into, 2.3 KiB each (default 16384)\n"
+	"  --tls-memory MIB     for OpenSSL on one worker, taken at start; it grows if that is too "
+	"little\n"
+	"                       (default 64)\n"
 	"  --event-ring N       events of one worker that wait for postgated (default 8192)\n"
 	"  --idle-sleep-us N    sleep so long after loops without work (default 0: never; for "
 	"cores\n"
@@ -53,6 +56,7 @@ enum {
 	OPT_PORT,
 	OPT_MAX_SESSIONS,
 	OPT_MBUFS,
+	OPT_TLS_MEMORY,
 	OPT_EVENT_RING,
 	OPT_IDLE_SLEEP,
 	OPT_CC,
@@ -72,6 +76,7 @@ static const struct option long_options[] = {
 	{"port", required_argument, NULL, OPT_PORT},
 	{"max-sessions", required_argument, NULL, OPT_MAX_SESSIONS},
 	{"mbufs", required_argument, NULL, OPT_MBUFS},
+	{"tls-memory", required_argument, NULL, OPT_TLS_MEMORY},
 	{"event-ring", required_argument, NULL, OPT_EVENT_RING},
 	{"idle-sleep-us", required_argument, NULL, OPT_IDLE_SLEEP},
 	{"cc", required_argument, NULL, OPT_CC},
@@ -153,6 +158,8 @@ static bool take(int opt, struct options *o)
 		return number("max-sessions", 1, 1000000, &o->max_sessions);
 	case OPT_MBUFS:
 		return number("mbufs", 2048, 4194304, &o->mbufs);
+	case OPT_TLS_MEMORY:
+		return number("tls-memory", 8, 16384, &o->tls_memory_mib);
 	case OPT_EVENT_RING:
 		return number("event-ring", 64, 1048576, &o->event_ring) &&
 		       power_of_two("event-ring", o->event_ring);
@@ -189,6 +196,7 @@ enum options_end options_parse(int argc, char **argv, int *eal_argc, struct opti
 		.max_sessions = 4096,
 		.mbufs = 16384,
 		.event_ring = 8192,
+		.tls_memory_mib = 64,
 		.drain_timeout_s = 10,
 		.cc = TCP_CC_CUBIC,
 	};
