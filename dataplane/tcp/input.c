@@ -189,6 +189,11 @@ static void data_take(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segmen
 /* RFC 9293 3.10.7.4 eighth. */
 static void fin_take(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 {
+	if (c->ooo != NULL) {
+		/* It was queued before the FIN told that there is no such data. */
+		tcp_count(s, TCP_C_drop_after_fin);
+		tcp_recv_drop_runs(s, c);
+	}
 	c->rcv_nxt++;
 	c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt);
 	c->flags |= TCP_F_FIN_RECEIVED | TCP_F_ACK_NOW;

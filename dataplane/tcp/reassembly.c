@@ -280,18 +280,54 @@ unsigned int tcp_recv_sack_blocks(
 	return n;
 }
 
+bool tcp_recv_valid(const struct tcp_conn *c)
+{
+	const struct rte_mbuf *m, *last = NULL;
+	uint32_t bytes = 0, mbufs = 0, runs = 0, end = c->rcv_nxt;
+
+	for (m = c->rcvq_head; m != NULL; last = m, m = m->next, mbufs++)
+		bytes += m->data_len;
+	if (bytes != c->rcvq_bytes || last != c->rcvq_tail)
+		return false;
+	bytes = 0;
+	for (struct rte_mbuf *r = c->ooo; r != NULL; r = run_of(r)->next, runs++) {
+		const struct tcp_run *run = run_of(r);
+		uint32_t len = 0;
+
+		/* Sorted, with a hole before each; nothing beyond what was asked for. */
+		if (!seq_gt(run->start, end) || !seq_gt(run->end, run->start) ||
+			seq_gt(run->end, c->rcv_adv))
+			return false;
+		for (m = r; m != NULL; last = m, m = m->next, mbufs++)
+			len += m->data_len;
+		if (len != run->end - run->start || last != run->tail)
+			return false;
+		bytes += len;
+		end = run->end;
+	}
+	return bytes == c->ooo_bytes && runs == c->ooo_runs && mbufs == c->rx_mbufs;
+}
+
+void tcp_recv_drop_runs(struct tcp_stack *s, struct tcp_conn *c)
+{
+	while (c->ooo != NULL) {
+		struct rte_mbuf *m = c->ooo;
+
+		c->ooo = run_of(m)->next;
+		mbufs_held(s, c, -(int)chain_count(m));
+		free_chain(m);
+	}
+	s->usage.recv_bytes -= c->ooo_bytes;
+	c->ooo_bytes = 0;
+	c->ooo_runs = 0;
+}
+
 void tcp_recv_free(struct tcp_stack *s, struct tcp_conn *c)
 {
-	s->usage.recv_bytes -= c->rcvq_bytes + c->ooo_bytes;
+	tcp_recv_drop_runs(s, c);
+	s->usage.recv_bytes -= c->rcvq_bytes;
 	mbufs_held(s, c, -(int)c->rx_mbufs);
 	free_chain(c->rcvq_head);
-	while (c->ooo != NULL) {
-		struct rte_mbuf *next = run_of(c->ooo)->next;
-
-		free_chain(c->ooo);
-		c->ooo = next;
-	}
 	c->rcvq_head = c->rcvq_tail = NULL;
-	c->rcvq_bytes = c->ooo_bytes = 0;
-	c->ooo_runs = 0;
+	c->rcvq_bytes = 0;
 }

@@ -27,6 +27,10 @@ uint16_t tcp_recv_window(struct tcp_conn *c);
 void tcp_recv_window_opened(struct tcp_conn *c);
 /* Dynamic right-sizing of rcv_buf, once a round trip. */
 void tcp_recv_autotune(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);
+/* Drops what is out of order: it lies beyond the peer's FIN. */
+void tcp_recv_drop_runs(struct tcp_stack *s, struct tcp_conn *c);
+/* Recounts both queues; false if an invariant does not hold. For tests. */
+bool tcp_recv_valid(const struct tcp_conn *c);
 void tcp_recv_free(struct tcp_stack *s, struct tcp_conn *c);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "dataplane/net/net.h"
 #include "dataplane/tcp/options.h"
+#include "dataplane/tcp/recv.h"
 #include "dataplane/tcp/scoreboard.h"
 #include "dataplane/tcp/stack.h"
 
@@ -431,7 +432,7 @@ static void check_conn(void *arg, const struct tcp_conn *c)
 {
 	struct pair *p = arg;
 
-	if (!tcp_scoreboard_valid(c) || (c->state != TCP_TIME_WAIT && !wheel_armed(&c->slow_timer)))
+	if (!tcp_scoreboard_valid(c) || !tcp_recv_valid(c) || (c->state != TCP_TIME_WAIT && !wheel_armed(&c->slow_timer)))
 		p->valid = false;
 	/* Something unsent or unacknowledged has something that moves it. */
 	if (c->state >= TCP_ESTABLISHED && c->state < TCP_TIME_WAIT &&
