@@ -57,6 +57,7 @@ class World:
         self.build, self.device, self.workers, self.long = os.path.abspath(build), device, workers, long
         self.base = None
         self.serial = 0
+        self.last_sink = None
         self.up = False
 
     def path(self, binary):
@@ -156,7 +157,12 @@ class World:
         def state():
             # Each worker has its own view; all of them must have it.
             hops = [h for h in self.next_hops() if name in (None, h["name"])]
-            return hops and all(hop_is_up(h) == up for h in hops)
+            return hops and all(hop_is_up(h) == up for h in hops) and (not up or looked_at())
+
+        def looked_at():
+            # Not what was known of the last test's server.
+            s = self.last_sink
+            return s is None or s.stopping.is_set() or s.counts.get("EHLO")
         until(state, seconds, f"next hop {'up' if up else 'down'}")
 
     def stats(self):
@@ -195,7 +201,8 @@ class World:
         return server_context(f"{TLS}/{stem}.chain.pem", f"{TLS}/{stem}.key.pem")
 
     def sink(self, **more):
-        return Sink(**more)
+        self.last_sink = Sink(**more)
+        return self.last_sink
 
     def sink_process(self, log, *args):
         """A sink as a process of its own, to be killed or frozen."""

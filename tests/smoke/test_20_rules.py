@@ -297,6 +297,8 @@ def frozen(world):
                         r = go_on()
                     except Closed:
                         r = None
+                    except TimeoutError:
+                        raise AssertionError(f"{sig.name} at {stage}: nothing said for 40 s") from None
                     is_4xx(r, f"{sig.name} at {stage}")
                     took = time.monotonic() - began
                     check(took < 15, f"{sig.name} at {stage}: {took:.1f} s until the client heard of it")

@@ -238,7 +238,8 @@ def inner(world):
 
 @test("tls: opportunistic TLS that fails goes in the clear on a new connection", seconds=60)
 def opportunistic(world):
-    for rule in (Act(reply="454 4.7.0 no TLS today"), Act(close=True), Act(reply="220 go on", inject=b"garbage")):
+    for rule in (Act(reply="454 4.7.0 no TLS today"), Act(reply="220 2.0.0 go on", close=True), Act(close=True),
+                 Act(reply="220 go on", inject=b"garbage")):
         with world.sink(tls=world.tls()) as sink:
             world.configure(next_hops=[world.next_hop(level="may")])
             world.wait_next_hop()
