@@ -100,7 +100,7 @@ static const char *joined(const json_t *list, char *out, size_t size)
 void render_next_hops(const json_t *result, FILE *out)
 {
 	struct table *t =
-		table_create("NAME|ADDRESS|>PRIORITY|LEVEL|STATE|TLS|>ACTIVE|>IDLE|EXTENSIONS|"
+		table_create("NAME|SIDE|ADDRESS|>PRIORITY|LEVEL|STATE|TLS|>ACTIVE|>IDLE|EXTENSIONS|"
 			     "ERROR");
 	char text[80], list[256];
 	json_t *h;
@@ -111,6 +111,7 @@ void render_next_hops(const json_t *result, FILE *out)
 	json_array_foreach(json_object_get(result, "next_hops"), i, h)
 	{
 		table_cell(t, "%s", render_text(h, "name"));
+		table_cell(t, "%s", render_text(h, "side"));
 		table_cell(t, "%s", endpoint(h, "address", "port", text));
 		table_cell(t, "%" JSON_INTEGER_FORMAT, render_int(h, "priority"));
 		table_cell(t, "%s", render_text(h, "level"));

@@ -87,6 +87,7 @@ struct config_listener {
 
 struct config_next_hop {
 	char name[64];
+	enum config_side side; /* inside: for inbound mail; outside: a relay for outbound */
 	struct address address;
 	uint16_t port;
 	uint16_t priority;

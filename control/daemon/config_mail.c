@@ -171,9 +171,9 @@ static void check_next_hop_address(
 		 is_own_address(c, CONFIG_OUTSIDE, &hop->address))
 		check_fail(c, "address", "%s is the gateway's own: mail would loop",
 			value_quote(text));
-	else if (!is_reachable(c, CONFIG_INSIDE, &hop->address))
-		check_fail(c, "address", "no interface or route of the inside leads to %s",
-			value_quote(text));
+	else if (!is_reachable(c, hop->side, &hop->address))
+		check_fail(c, "address", "no interface or route of the %s leads to %s",
+			config_side_name(hop->side), value_quote(text));
 }
 
 static void check_next_hop(struct check *c, const struct config_raw_next_hop *raw)
@@ -193,6 +193,7 @@ static void check_next_hop(struct check *c, const struct config_raw_next_hop *ra
 			sizeof(hop->name) - 1);
 	else if (text != NULL)
 		snprintf(hop->name, sizeof(hop->name), "%s", text);
+	hop->side = raw->side == NULL ? CONFIG_INSIDE : check_side(c, raw->side);
 	check_next_hop_address(c, raw, hop);
 	hop->port = (uint16_t)check_number(c, "port", raw->port, "25", "a port", 1, 65535);
 	hop->priority =
@@ -233,6 +234,27 @@ static void sort_next_hops(struct config *config)
 		}
 }
 
+static bool has_next_hop(const struct config *config, enum config_side side)
+{
+	for (int i = 0; i < config->next_hop_count; i++)
+		if (config->next_hops[i].side == side)
+			return true;
+	return false;
+}
+
+/* Mail that comes in by an outside listener needs a server inside. One of the inside without a
+ * relay outside may wait for one: it defers what it gets. */
+static void check_sides_served(struct check *c)
+{
+	for (int i = 0; i < c->config->listener_count; i++)
+		if (c->config->listeners[i].side == CONFIG_OUTSIDE && c->raw->next_hops_count > 0 &&
+			!has_next_hop(c->config, CONFIG_INSIDE)) {
+			check_fail(c, "next-hops",
+				"none has side: inside, where listeners[%d]'s mail goes", i);
+			return;
+		}
+}
+
 void check_next_hops(struct check *c)
 {
 	for (unsigned int i = 0; i < c->raw->next_hops_count; i++) {
@@ -246,5 +268,6 @@ void check_next_hops(struct check *c)
 	check_under(c, "%s", "");
 	if (c->raw->next_hops_count == 0)
 		check_fail(c, "next-hops", "at least one is needed");
+	check_sides_served(c);
 	sort_next_hops(c->config);
 }

@@ -83,6 +83,7 @@ static const cyaml_schema_value_t listener_schema = {
 #define T struct config_raw_next_hop
 static const cyaml_schema_field_t next_hop_fields[] = {
 	TEXT("name", T, name),
+	TEXT("side", T, side),
 	TEXT("address", T, address),
 	TEXT("port", T, port),
 	TEXT("priority", T, priority),

@@ -33,7 +33,7 @@ struct config_raw_listener {
 };
 
 struct config_raw_next_hop {
-	char *name, *address, *port, *priority, *level, *ca, *max_idle;
+	char *name, *side, *address, *port, *priority, *level, *ca, *max_idle;
 };
 
 struct config_raw {

@@ -325,6 +325,7 @@ static int make_next_hop(struct push *p, union push_message *m)
 	msg->port = hop->port;
 	msg->priority = hop->priority;
 	msg->level = (uint8_t)hop->level;
+	msg->side = hop->side == CONFIG_OUTSIDE ? IPC_OUTSIDE : IPC_INSIDE;
 	msg->ca = hop->ca.len > 0 ? (uint16_t)ca_index(p->config, p->index) : IPC_NO_CA;
 	msg->max_idle = hop->max_idle;
 	memcpy(msg->address.b, hop->address.b, sizeof(msg->address.b));

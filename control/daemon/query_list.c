@@ -174,8 +174,9 @@ static json_t *find_next_hop(struct query *q, const struct ipc_next_hop_state *h
 		"up", 0, "checked", 0, "active", 0, "idle", 0, "error", "", "extensions",
 		extensions(h->ext));
 	if (known != NULL)
-		json_object_update_new(o, json_pack("{s:i, s:s}", "priority", known->priority,
-						  "level", config_level_name(known->level)));
+		json_object_update_new(o, json_pack("{s:i, s:s, s:s}", "priority", known->priority,
+						  "level", config_level_name(known->level), "side",
+						  config_side_name(known->side)));
 	json_array_append_new(q->list, o);
 	return o;
 }

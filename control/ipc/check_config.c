@@ -193,7 +193,9 @@ static const char *check_next_hop(const void *msg)
 		return "ca out of range";
 	if (m->level == IPC_LEVEL_VERIFY && m->ca == IPC_NO_CA)
 		return "level verify without a ca";
-	if (!IPC_RESERVED(m->reserved) || !IPC_RESERVED(m->reserved2))
+	if (m->side > IPC_INSIDE)
+		return "no such side";
+	if (!IPC_RESERVED(m->reserved2))
 		return "reserved field not zero";
 	if (ipc_zero(&m->address, sizeof(m->address)))
 		return "address is unspecified";

@@ -112,9 +112,13 @@ int gateway_create(const struct gateway_params *params, struct gateway **out)
 		GATEWAY_MAX_LISTENERS * sizeof(g->listeners[0]), 64, params->socket_id);
 	g->hops = rte_zmalloc_socket(
 		"hops", GATEWAY_MAX_NEXT_HOPS * sizeof(g->hops[0]), 64, params->socket_id);
-	g->order = rte_zmalloc_socket(
-		"hop_order", GATEWAY_MAX_NEXT_HOPS * sizeof(g->order[0]), 64, params->socket_id);
-	if (!g->listeners || !g->hops || !g->order)
+	for (int side = 0; side < NET_SIDES; side++) {
+		g->order[side] = rte_zmalloc_socket("hop_order",
+			GATEWAY_MAX_NEXT_HOPS * sizeof(g->order[0][0]), 64, params->socket_id);
+		if (!g->order[side])
+			goto out;
+	}
+	if (!g->listeners || !g->hops)
 		goto out;
 	ret = clients_init(&g->clients, params->max_sessions,
 		params->realtime_offset_ns * UINT64_C(0x9e3779b97f4a7c15), params->socket_id);
@@ -177,7 +181,8 @@ void gateway_destroy(struct gateway *g)
 	clients_fini(&g->clients);
 	rte_free(g->listeners);
 	rte_free(g->hops);
-	rte_free(g->order);
+	for (int side = 0; side < NET_SIDES; side++)
+		rte_free(g->order[side]);
 	rte_free(g);
 }
 
@@ -276,6 +281,7 @@ static int listeners_adopt_generation(struct gateway *g)
 			return -ENOSPC;
 		*l = (struct listener){.g = g, .id = gen->listeners[i].id};
 		l->config = &gen->listeners[i];
+		l->side = l->config->side;
 		l->open = true;
 		ret = listener_open(l);
 	}

@@ -29,8 +29,9 @@ struct gateway_listener {
 };
 
 struct gateway_next_hop {
-	uint32_t id;      /* stable while name, address and port stay */
-	const char *name; /* for log lines, SNI and the names to match */
+	uint32_t id;        /* stable while name, address and port stay */
+	const char *name;   /* for log lines, SNI and the names to match */
+	enum net_side side; /* inside: takes inbound mail; outside: a relay for outbound mail */
 	struct ip_addr addr;
 	uint16_t port;
 	uint16_t priority;               /* lower first, like MX; equal ones share the load */
@@ -72,7 +73,7 @@ struct gateway_generation {
 	uint32_t listener_count;
 	struct gateway_listener *listeners;
 	uint32_t next_hop_count;
-	struct gateway_next_hop *next_hops; /* of the inside, sorted by priority */
+	struct gateway_next_hop *next_hops; /* sorted by priority */
 	struct gateway_timeouts timeouts;
 	struct gateway_limits limits;
 	const struct policy_map *policy;

@@ -61,7 +61,7 @@ void hop_adopt_generation(struct gateway *g, uint64_t now)
 {
 	for (uint32_t i = 0; i < GATEWAY_MAX_NEXT_HOPS; i++)
 		g->hops[i].config = NULL;
-	g->hop_count = 0;
+	memset(g->hop_count, 0, sizeof(g->hop_count));
 	for (uint32_t i = 0; i < g->gen->next_hop_count; i++) {
 		const struct gateway_next_hop *config = &g->gen->next_hops[i];
 		struct hop *hop = hop_find(g, config->id);
@@ -72,7 +72,7 @@ void hop_adopt_generation(struct gateway *g, uint64_t now)
 		if (!hop)
 			break;
 		hop_configure(hop, config, now);
-		g->order[g->hop_count++] = hop;
+		g->order[config->side][g->hop_count[config->side]++] = hop;
 		if (!known)
 			hop_schedule(hop, 0, now);
 	}
@@ -87,17 +87,18 @@ void hop_adopt_generation(struct gateway *g, uint64_t now)
 	}
 }
 
-struct hop *hop_choice(const struct gateway *g, uint32_t rotation, uint32_t k)
+struct hop *hop_choice(const struct gateway *g, enum net_side side, uint32_t rotation, uint32_t k)
 {
+	struct hop *const *order = g->order[side];
 	uint32_t first = 0, end;
 
-	while (first < g->hop_count) {
+	while (first < g->hop_count[side]) {
 		end = first + 1;
-		while (end < g->hop_count &&
-			g->order[end]->config->priority == g->order[first]->config->priority)
+		while (end < g->hop_count[side] &&
+			order[end]->config->priority == order[first]->config->priority)
 			end++;
 		if (k < end)
-			return g->order[first + (k - first + rotation) % (end - first)];
+			return order[first + (k - first + rotation) % (end - first)];
 		first = end;
 	}
 	return NULL;
@@ -108,14 +109,14 @@ bool hop_usable(const struct hop *hop)
 	return hop->up || !hop->checked;
 }
 
-uint32_t hop_common_ext(const struct gateway *g, uint64_t *size_limit)
+uint32_t hop_common_ext(const struct gateway *g, enum net_side side, uint64_t *size_limit)
 {
 	uint32_t ext = HOP_EXT_PASSED;
 	bool any = false;
 
 	*size_limit = 0;
-	for (uint32_t i = 0; i < g->hop_count; i++) {
-		const struct hop *hop = g->order[i];
+	for (uint32_t i = 0; i < g->hop_count[side]; i++) {
+		const struct hop *hop = g->order[side][i];
 
 		if (!hop->up)
 			continue;

@@ -7,12 +7,14 @@
 
 /* Takes over the next hops of g->gen: known ones (by id) keep their connections and health. */
 void hop_adopt_generation(struct gateway *g, uint64_t now);
-/* The k-th choice: by priority, hops of one priority in turn from `rotation` on. NULL: no more. */
-struct hop *hop_choice(const struct gateway *g, uint32_t rotation, uint32_t k);
+/* The k-th choice of that side: by priority, hops of one priority in turn from `rotation` on. NULL:
+ * no more. */
+struct hop *hop_choice(const struct gateway *g, enum net_side side, uint32_t rotation, uint32_t k);
 /* Whether it makes sense to try it: not known to be down. */
 bool hop_usable(const struct hop *hop);
-/* EHLO keywords that every usable hop has, and the smallest SIZE limit (0: none says one). */
-uint32_t hop_common_ext(const struct gateway *g, uint64_t *size_limit);
+/* EHLO keywords that every usable hop of that side has, and the smallest SIZE limit (0: none says
+ * one). */
+uint32_t hop_common_ext(const struct gateway *g, enum net_side side, uint64_t *size_limit);
 
 /* Results, of a health check or of a session that tried. */
 void hop_set_up(

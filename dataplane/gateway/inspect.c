@@ -18,7 +18,7 @@ static void inspect_session(
 		.id = s->id,
 		.client = s->client,
 		.client_port = s->client_port,
-		.side = s->listener->config ? (uint8_t)s->listener->config->side : NET_OUTSIDE,
+		.side = (uint8_t)s->listener->side,
 		.client_tls = s->version != NULL,
 		.upstream_tls = s->up_version != NULL,
 		.age_s = (uint32_t)((now - s->started) / SECOND),
@@ -54,28 +54,31 @@ uint32_t gateway_list_sessions(const struct gateway *g, uint32_t *cursor,
 	return n;
 }
 
+static void inspect_hop(const struct hop *hop, struct gateway_next_hop_info *info)
+{
+	*info = (struct gateway_next_hop_info){
+		.addr = hop->addr,
+		.port = hop->port,
+		.up = hop->up,
+		.checked = hop->checked,
+		.tls = hop->tls_seen,
+		.verified = hop->verified_seen,
+		.ext = hop->ext,
+		.active = hop->active,
+		.idle = hop->idle_count,
+	};
+	inspect_copy(info->name, sizeof(info->name), hop->name);
+	inspect_copy(info->error, sizeof(info->error), hop->error);
+}
+
 uint32_t gateway_list_next_hops(
 	const struct gateway *g, struct gateway_next_hop_info *out, uint32_t max)
 {
-	uint32_t n;
+	uint32_t n = 0;
 
-	for (n = 0; n < g->hop_count && n < max; n++) {
-		const struct hop *hop = g->order[n];
-
-		out[n] = (struct gateway_next_hop_info){
-			.addr = hop->addr,
-			.port = hop->port,
-			.up = hop->up,
-			.checked = hop->checked,
-			.tls = hop->tls_seen,
-			.verified = hop->verified_seen,
-			.ext = hop->ext,
-			.active = hop->active,
-			.idle = hop->idle_count,
-		};
-		inspect_copy(out[n].name, sizeof(out[n].name), hop->name);
-		inspect_copy(out[n].error, sizeof(out[n].error), hop->error);
-	}
+	for (int side = NET_SIDES - 1; side >= 0; side--)
+		for (uint32_t i = 0; i < g->hop_count[side] && n < max; i++)
+			inspect_hop(g->order[side][i], &out[n++]);
 	return n;
 }
 

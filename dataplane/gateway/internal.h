@@ -43,6 +43,7 @@ struct listener {
 	struct tcp_listener *tcp[NET_SIDES * 8]; /* one per address it stands for */
 	uint32_t tcp_count;
 	uint32_t id;
+	enum net_side side;
 	uint32_t sessions;
 	bool open;
 };
@@ -80,10 +81,10 @@ struct gateway {
 	struct smtp_server_config server_config;
 	struct smtp_client_config client_config;
 	char hostname[256];
-	struct listener *listeners; /* GATEWAY_MAX_LISTENERS */
-	struct hop *hops;           /* GATEWAY_MAX_NEXT_HOPS */
-	struct hop **order;         /* of the current generation, by priority */
-	uint32_t hop_count;
+	struct listener *listeners;    /* GATEWAY_MAX_LISTENERS */
+	struct hop *hops;              /* GATEWAY_MAX_NEXT_HOPS */
+	struct hop **order[NET_SIDES]; /* of the current generation, by side, then by priority */
+	uint32_t hop_count[NET_SIDES];
 	uint32_t rotate; /* shares load among hops of one priority */
 	uint8_t session_timer, upstream_timer, health_timer; /* kinds of the wheel */
 	bool draining;

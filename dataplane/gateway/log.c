@@ -57,7 +57,7 @@ void log_next_hop(const struct hop *hop, uint64_t now)
 	e->level = (uint8_t)hop->level;
 	e->upstream_tls = hop->tls_seen;
 	e->upstream_verified = hop->verified_seen;
-	e->side = NET_INSIDE;
+	e->side = (uint8_t)(hop->config ? hop->config->side : NET_INSIDE);
 	e->client = hop->addr;
 	e->client_port = hop->port;
 	log_copy(e->next_hop, sizeof(e->next_hop), hop->name);
@@ -70,7 +70,7 @@ static void log_client(const struct session *s, struct gateway_event *e)
 	e->session_id = s->id;
 	e->client = s->client;
 	e->client_port = s->client_port;
-	e->side = s->listener->config ? (uint8_t)s->listener->config->side : NET_OUTSIDE;
+	e->side = (uint8_t)s->listener->side;
 	e->client_tls = s->version != NULL;
 	log_copy(e->client_version, sizeof(e->client_version), s->version);
 	log_copy(e->client_cipher, sizeof(e->client_cipher), s->cipher);

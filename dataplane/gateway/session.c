@@ -170,7 +170,7 @@ static void session_ehlo(struct session *s, const struct smtp_server_ev *ev, uin
 	s->esmtp = ev->ehlo.esmtp;
 	gateway_copy_text(s->helo, sizeof(s->helo), ev->ehlo.name.data, ev->ehlo.name.len);
 	/* [rule 10] Only what the next hop can take; what is ours alone is always there. */
-	ext = hop_common_ext(s->g, &size_limit) | SMTP_EXT_PIPELINING |
+	ext = hop_common_ext(s->g, s->to, &size_limit) | SMTP_EXT_PIPELINING |
 	      SMTP_EXT_ENHANCEDSTATUSCODES | SMTP_EXT_CHUNKING;
 	if (gen->limits.max_message_size > 0) {
 		ext |= SMTP_EXT_SIZE;
@@ -483,6 +483,7 @@ static int session_accepted(struct tcp_conn *c, void *listener_arg, uint64_t now
 	s->started = now;
 	s->client = info.remote;
 	s->client_port = info.remote_port;
+	s->to = listener->side == NET_OUTSIDE ? NET_INSIDE : NET_OUTSIDE;
 	leg_init(&s->down, &g->env, c);
 	tcp_set_user(c, s);
 	smtp_server_init(&s->smtp, &g->server_config);

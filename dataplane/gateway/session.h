@@ -60,6 +60,7 @@ struct session {
 	uint64_t started; /* worker's clock */
 	struct ip_addr client;
 	uint16_t client_port;
+	enum net_side to; /* where its mail goes: the other side than it came from */
 	enum session_state state;
 	bool esmtp, pumping, tls_resumed;
 	const char *version, *cipher; /* OpenSSL's static names; NULL: plain */

@@ -196,7 +196,7 @@ static void transaction_next_hop(struct session *s, bool fresh, uint64_t now)
 	struct hop *hop;
 
 	s->replayed = 0;
-	while ((hop = hop_choice(g, s->rotation, s->choice))) {
+	while ((hop = hop_choice(g, s->to, s->rotation, s->choice))) {
 		if (hop_usable(hop)) {
 			any = true;
 			if (upstream_acquire(hop, s, fresh, now, &s->up, &why) == 0)
@@ -215,7 +215,7 @@ static void transaction_next_hop(struct session *s, bool fresh, uint64_t now)
 	gateway_count(g, GATEWAY_C_NO_NEXT_HOP, 1);
 	if (any)
 		transaction_defer_for(s, why, now);
-	else if (s->choice > 0 && s->choice == g->hop_count && transaction_needs_8bit(s))
+	else if (s->choice > 0 && s->choice == g->hop_count[s->to] && transaction_needs_8bit(s))
 		transaction_defer(s, STATUS(4, 6, 3), REPLY_NEXT_HOP_8BIT, now);
 	else
 		transaction_defer(s, STATUS(4, 4, 1), REPLY_NO_NEXT_HOP, now);
@@ -244,6 +244,17 @@ static bool transaction_allowed(struct session *s, uint64_t now)
 	return false;
 }
 
+/* Outbound mail goes by the relays of the outside; what protects it is the relay's own level, the
+ * client's leg is the organisation's. */
+static void transaction_outbound_verdict(struct session *s)
+{
+	s->verdict = (struct policy_verdict){
+		.level = POLICY_NONE,
+		.rule = POLICY_RULE_DEFAULT,
+		.generation = s->g->gen->number,
+	};
+}
+
 void transaction_mail(struct session *s, const struct smtp_mail *mail, uint64_t now)
 {
 	struct gateway *g = s->g;
@@ -257,13 +268,17 @@ void transaction_mail(struct session *s, const struct smtp_mail *mail, uint64_t 
 		session_reply_text(s, 451, STATUS(4, 3, 2), REPLY_SHORT_OF_MEMORY, now);
 		return;
 	}
-	policy_inbound(g->gen->policy, mail->from.domain.data, mail->from.domain.len, &s->client,
-		&s->verdict);
-	if (!transaction_allowed(s, now)) {
-		transaction_clear(s);
-		return;
+	if (s->to == NET_INSIDE) {
+		policy_inbound(g->gen->policy, mail->from.domain.data, mail->from.domain.len,
+			&s->client, &s->verdict);
+		if (!transaction_allowed(s, now)) {
+			transaction_clear(s);
+			return;
+		}
+	} else {
+		transaction_outbound_verdict(s);
 	}
-	if (!s->listener->config || s->listener->config->side != NET_OUTSIDE) {
+	if (g->hop_count[s->to] == 0) {
 		log_message(s, GATEWAY_OUTCOME_DEFERRED, 451, STATUS(4, 4, 4),
 			(struct smtp_str){REPLY_NO_ROUTE, strlen(REPLY_NO_ROUTE)}, now);
 		transaction_clear(s);
@@ -555,7 +570,7 @@ void session_upstream_failed(struct session *s, enum upstream_failure why, bool 
 		return;
 	}
 	s->choice++;
-	if (hop_choice(g, s->rotation, s->choice)) {
+	if (hop_choice(g, s->to, s->rotation, s->choice)) {
 		gateway_count(g, GATEWAY_C_UPSTREAM_FAILOVER, 1);
 		transaction_next_hop(s, false, now);
 		return;

@@ -712,6 +712,50 @@ static void test_policy(void **state)
 	world_free(w);
 }
 
+/* Outbound: the inside's mail goes to the relay outside at its level; what partners must do when
+ * they send to us binds nobody who sends from inside. */
+static void test_outbound_by_relay(void **state)
+{
+	struct world *w = world_new(&(struct world_params){.hops = 1,
+		.level = POLICY_ENCRYPT,
+		.hop_ext = "250-STARTTLS\r\n",
+		.max_idle = 4,
+		.outbound = true});
+	const struct gateway_event *e;
+	struct peer *c, *h;
+	const char *body;
+
+	world_health(w);
+	world_partner(w, "bank", "bank.example", NULL, POLICY_ENCRYPT);
+	c = world_client(w);
+	client_greet(c);
+	peer_say(c, "MAIL FROM:<x@bank.example>\r\n");
+	h = world_hop_accept(w, 0);
+	hop_greet(h, "250-STARTTLS\r\n");
+	peer_expect(h, "STARTTLS");
+	peer_say(h, "220 go\r\n");
+	assert_true(peer_start_tls(h, true));
+	peer_expect(h, "EHLO");
+	peer_say(h, "250 relay\r\n");
+	peer_expect(h, "MAIL FROM:<x@bank.example>");
+	peer_say(h, "250 ok\r\n");
+	peer_expect(c, "250");
+	peer_say(c, "RCPT TO:<y@elsewhere.example>\r\n");
+	peer_expect(h, "RCPT");
+	peer_say(h, "250 ok\r\n");
+	peer_expect(c, "250");
+	data(c, h);
+	peer_say(c, "x\r\n.\r\n");
+	peer_read_until(h, "\r\n.\r\n", &body);
+	peer_say(h, "250 ok\r\n");
+	peer_expect(c, "250");
+	e = world_message_event(w);
+	assert_int_equal(e->side, NET_INSIDE);
+	assert_int_equal(e->level, POLICY_NONE);
+	assert_true(e->upstream_tls);
+	world_free(w);
+}
+
 /* A pool that is empty turns newcomers away and leaves the others alone. */
 static void test_session_limit(void **state)
 {
@@ -784,6 +828,7 @@ int main(void)
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_reuse_stale),
 		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_outbound_by_relay),
 		cmocka_unit_test(test_session_limit),
 		cmocka_unit_test(test_drain),
 	};

@@ -661,7 +661,7 @@ static void world_configure(struct world *w)
 
 	w->listener = (struct gateway_listener){
 		.id = 1,
-		.side = NET_OUTSIDE,
+		.side = w->params.outbound ? NET_INSIDE : NET_OUTSIDE,
 		.addr = w->gw.addr,
 		.port = PORT_SMTP,
 		.starttls = true,
@@ -672,6 +672,7 @@ static void world_configure(struct world *w)
 		w->hops[i] = (struct gateway_next_hop){
 			.id = i + 1,
 			.name = w->names[i],
+			.side = w->params.outbound ? NET_OUTSIDE : NET_INSIDE,
 			.addr = w->out.addr,
 			.port = (uint16_t)(PORT_HOP + i),
 			.priority = (uint16_t)(10 * (i + 1)),

@@ -27,6 +27,7 @@ struct world_params {
 	uint32_t max_sessions;
 	uint32_t max_idle;    /* connections kept for reuse */
 	uint32_t send_buffer; /* of both stacks, 0: the default */
+	bool outbound;        /* an inside listener and relays outside, instead of the other way */
 };
 
 struct world *world_new(const struct world_params *params);
