@@ -13,8 +13,8 @@
 
 int sim_eal_init(void)
 {
-	static const char *const argv[] = {"sim", "--no-huge", "--no-shconf", "--no-pci", "-m",
-		"256", "--no-telemetry", "--log-level=error", "-l", "0"};
+	const char *argv[] = {"sim", "--no-huge", "--no-shconf", "--no-pci", "-m", "256",
+		"--no-telemetry", "--log-level=error", "-l", "0"};
 
 	return rte_eal_init(RTE_DIM(argv), (char **)(uintptr_t)argv) < 0 ? -1 : 0;
 }
