@@ -277,10 +277,14 @@ int sim_flow_start(struct sim_flows *f, enum sim_close how, bool v6, uint64_t cl
 bool sim_flows_over(const struct sim_flows *f)
 {
 	for (uint32_t i = 0; i < f->count; i++) {
-		if (!f->flow[i].end[0].finished)
+		const struct sim_flow *flow = &f->flow[i];
+		const struct sim_end *client = &flow->end[0], *server = &flow->end[1];
+
+		if (!client->finished)
 			return false;
 		/* A client that gave up before the server knew of it. */
-		if (!f->flow[i].end[1].finished && f->flow[i].end[1].up)
+		if (!server->finished && (server->up || (client->reason == TCP_REASON_NONE &&
+								flow->how != SIM_CLOSE_ABORT)))
 			return false;
 	}
 	return true;

@@ -200,8 +200,6 @@ static bool seed_run(struct run *run)
 		path_make(&r, run->mode, &params.link[i]);
 		config_make(&r, rng_next(&r), &params.config[i]);
 	}
-	if (run->mode == MODE_VANISH)
-		params.config[1].keepalive_idle_ms = params.config[0].keepalive_idle_ms = 60000;
 	if (sim_world_create(&w, &params, run->pools) < 0 ||
 		sim_flows_init(&flows, &w, rng_next(&r)) < 0 || flows_make(&r, run, &flows) < 0) {
 		fprintf(stderr, "seed %ju: cannot be set up\n", (uintmax_t)run->seed);

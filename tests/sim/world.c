@@ -23,6 +23,8 @@ void sim_config(struct tcp_config *config, uint64_t seed)
 	config->recv_buffer = 256 * 1024;
 	config->recv_budget = 64u << 20;
 	config->reserve_mbufs = 64;
+	/* A peer that reset what we never heard of: without it we would wait for ever. */
+	config->keepalive_idle_ms = 120000;
 	config->syn_retries = 12;
 	config->synack_retries = 12;
 	for (size_t i = 0; i < sizeof(config->secret); i++)
