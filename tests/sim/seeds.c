@@ -120,7 +120,7 @@ static uint64_t size_make(struct rng *r)
 	}
 }
 
-static int flows_make(struct rng *r, const struct run *run, struct sim_flows *flows)
+static int flows_make(struct rng *r, const struct run *run, bool cookies, struct sim_flows *flows)
 {
 	uint32_t count = (uint32_t)rng_range(r, 1, 3);
 
@@ -131,6 +131,16 @@ static int flows_make(struct rng *r, const struct run *run, struct sim_flows *fl
 		uint64_t up = size_make(r), down = size_make(r);
 		int ret;
 
+		/* With a cookie the server knows of nothing until the client speaks: a lost ACK of
+		 * the handshake leaves both waiting for the other, RFC 4987 3.6. */
+		if (cookies)
+			up++;
+		/* No link of IPv6 is narrower than this, RFC 8200 5. */
+		for (int side = 0; side < 2; side++) {
+			uint32_t mtu = flows->world->link[side].params.mtu;
+
+			v6 = v6 && (mtu == 0 || mtu >= 1280);
+		}
 		ret = sim_flow_start(flows, how, v6, up, down, slow ? 200000 : 0,
 			rng_range(r, 1, 3000) * SIM_MS);
 		if (ret < 0)
@@ -201,7 +211,8 @@ static bool seed_run(struct run *run)
 		config_make(&r, rng_next(&r), &params.config[i]);
 	}
 	if (sim_world_create(&w, &params, run->pools) < 0 ||
-		sim_flows_init(&flows, &w, rng_next(&r)) < 0 || flows_make(&r, run, &flows) < 0) {
+		sim_flows_init(&flows, &w, rng_next(&r)) < 0 ||
+		flows_make(&r, run, params.config[1].max_syn_backlog == 1, &flows) < 0) {
 		fprintf(stderr, "seed %ju: cannot be set up\n", (uintmax_t)run->seed);
 		return false;
 	}
