@@ -48,12 +48,24 @@ static void phase_check(struct tcp_ccs *cc)
 		enter_avoidance(cc);
 }
 
+/* Whether the window was what held the sender back. With pacing it need not have stood at the edge
+ * when the ACK came: near it counts, and in slow start half of it, as pacing spreads a window over
+ * half a round trip there. */
+static bool window_used(const struct tcp_ccs *cc, const struct tcp_cc_ack *a)
+{
+	uint64_t in_flight = a->in_flight;
+
+	if (a->cwnd_limited || in_flight + a->mss > cc->cwnd)
+		return true;
+	return cc->phase != TCP_CC_AVOIDANCE && 2 * in_flight >= cc->cwnd;
+}
+
 void tcp_cc_on_ack(struct tcp_ccs *cc, const struct tcp_cc_ack *a)
 {
 	phase_check(cc);
 	/* A window that is not used says nothing about the path: it does not grow, RFC 7661 4.3,
 	 * RFC 9438 5.8. */
-	if (!a->cwnd_limited) {
+	if (!window_used(cc, a)) {
 		if (cc->phase == TCP_CC_AVOIDANCE && cc->epoch && !cc->paused) {
 			cc->paused = true;
 			cc->cubic.paused_ms = (uint32_t)(a->now / 1000000);

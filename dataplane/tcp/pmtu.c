@@ -102,12 +102,22 @@ void tcp_pmtu_too_big(struct tcp_stack *s, struct tcp_conn *c, uint16_t mtu, uin
 void tcp_pmtu_black_hole(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 {
 	const struct tcp_record *r = c->rec_head;
+	const struct ip_addr *remote = &c->node.key.remote;
+	uint32_t size;
 
-	/* Only what was as large as it gets says something about size. */
-	if (r == NULL || r->len + 64u < c->mss || c->pmtu <= floor_of(&c->node.key.remote))
+	if (r == NULL)
+		return;
+	size = ip_header(remote) + TCP_HEADER_SIZE + r->len;
+	if (c->flags & TCP_F_TIMESTAMPS)
+		size += TCP_OPT_TIMESTAMPS_ROOM;
+	/* What was as large as it gets is suspect at once; what was smaller only when it does not
+	 * get through again and again: the last segment of a message has to get through as well. */
+	if (r->len + 64u < c->mss && c->backoff < 2 * TCP_BLACK_HOLE_RTOS)
+		return;
+	if (size <= floor_of(remote))
 		return;
 	tcp_count(s, TCP_C_pmtu_black_hole);
-	lower_to(s, c, plateau_below(c->pmtu), now);
+	lower_to(s, c, plateau_below(RTE_MIN((uint16_t)size, c->pmtu)), now);
 }
 
 void tcp_pmtu_age(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)

@@ -19,7 +19,9 @@ void tcp_pmtu_apply(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);
 void tcp_pmtu_init(struct tcp_stack *s, struct tcp_conn *c);
 /* "Packet too big": `mtu` 0 if an old router did not say, RFC 1191 5. */
 void tcp_pmtu_too_big(struct tcp_stack *s, struct tcp_conn *c, uint16_t mtu, uint64_t now);
-/* Full segments keep timing out. */
+/* Time-outs in a row on full segments before the path MTU is doubted, RFC 4821 7.7. */
+#define TCP_BLACK_HOLE_RTOS 2
+/* The first segment keeps timing out. */
 void tcp_pmtu_black_hole(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);
 /* Ten minutes after it was lowered it may have grown, RFC 1191 6.3. */
 void tcp_pmtu_age(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);

@@ -15,8 +15,6 @@
 #define HOUSEKEEPING_NS (60000 * TCP_NS_PER_MS)
 /* RFC 5482, 1122 4.2.2.20: a peer that never closes its half must not hold ours for ever. */
 #define FIN_WAIT_2_NS (60000 * TCP_NS_PER_MS)
-/* Time-outs in a row on full segments before the path MTU is doubted, RFC 4821 7.7. */
-#define BLACK_HOLE_RTOS 2
 
 uint64_t tcp_timer_rto_ns(const struct tcp_conn *c)
 {
@@ -166,7 +164,7 @@ static void rto_timeout(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 		return;
 	}
 	tcp_recovery_rto(s, c, now);
-	if (c->backoff >= BLACK_HOLE_RTOS)
+	if (c->backoff >= TCP_BLACK_HOLE_RTOS)
 		tcp_pmtu_black_hole(s, c, now);
 	c->rto_base_ns = now;
 	tcp_output_conn(s, c, now);

@@ -55,7 +55,7 @@ static void flow_round(struct flow *f, uint32_t rtt_us)
 
 	for (uint32_t i = 0; i < acks; i++) {
 		f->now += f->rtt_us * UINT64_C(1000) / acks;
-		flow_ack(f, 2 * MSS, window, rtt_us);
+		flow_ack(f, 2 * MSS, f->limited ? window : window / 3, rtt_us);
 	}
 }
 
@@ -234,6 +234,30 @@ static void window_not_used_does_not_grow(void **state)
 	}
 }
 
+/* A paced sender is not at the edge of its window when an ACK comes, and still fills it. */
+static void window_nearly_used_grows(void **state)
+{
+	struct flow f;
+	uint32_t before;
+
+	flow_start(&f, TCP_CC_CUBIC, 50000);
+	f.limited = false;
+	before = f.cc.cwnd;
+	flow_ack(&f, 2 * MSS, before / 2 + 1, 50000);
+	assert_int_equal(f.cc.cwnd, before + 2 * MSS);
+	/* After a time-out: one segment in flight is a whole window. */
+	tcp_cc_on_rto(&f.cc, f.cc.cwnd, MSS, true);
+	flow_ack(&f, MSS, MSS, 0);
+	assert_int_equal(f.cc.cwnd, 2 * MSS);
+	f.cc.cwnd = f.cc.ssthresh = 100 * MSS;
+	for (int i = 0; i < 60; i++)
+		flow_ack(&f, 2 * MSS, 60 * MSS, 50000);
+	assert_int_equal(f.cc.cwnd, 100 * MSS);
+	for (int i = 0; i < 60; i++)
+		flow_ack(&f, 2 * MSS, 100 * MSS - 1, 50000);
+	assert_true(f.cc.cwnd > 100 * MSS);
+}
+
 /* RFC 9438 5.8: after ten seconds in which the application was slow there is no jump. */
 static void cubic_time_stands_still_when_not_used(void **state)
 {
@@ -399,6 +423,7 @@ int main(void)
 		cmocka_unit_test(cubic_is_reno_friendly),
 		cmocka_unit_test(cubic_fast_convergence),
 		cmocka_unit_test(window_not_used_does_not_grow),
+		cmocka_unit_test(window_nearly_used_grows),
 		cmocka_unit_test(cubic_time_stands_still_when_not_used),
 		cmocka_unit_test(time_out_and_back_to_ssthresh),
 		cmocka_unit_test(undo_brings_it_back_once),
