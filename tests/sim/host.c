@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_byteorder.h>
 #include <rte_eal.h>
 #include <rte_mbuf.h>
 
@@ -55,20 +56,60 @@ static struct sim_packet *packet_of(struct rte_mbuf *m)
 	return p;
 }
 
-static int host_output(void *arg, struct rte_mbuf *m, const struct ip_addr *src,
-	const struct ip_addr *dst, uint8_t tos, uint64_t now)
+static void send_bare(struct sim_host *h, struct sim_packet *p, const struct ip_addr *src,
+	const struct ip_addr *dst, uint8_t tos)
 {
-	struct sim_host *h = arg;
-	struct sim_packet *p;
-
-	if (h->frames)
-		return net_output(h->net, m, src, dst, IPPROTO_TCP, tos, now);
-	p = packet_of(m);
 	p->src = *src;
 	p->dst = *dst;
 	p->tos = tos;
 	h->out(h->out_arg, h, p);
+}
+
+/* What a device with TSO does: sequence numbers go on, FIN and PSH only on the last segment, CWR on
+ * the first one. */
+static void send_segmented(struct sim_host *h, struct sim_packet *big, uint32_t size,
+	const struct ip_addr *src, const struct ip_addr *dst, uint8_t tos)
+{
+	uint32_t header = (big->data[12] >> 4) * 4u, seq;
+
+	memcpy(&seq, big->data + 4, sizeof(seq));
+	for (uint32_t at = header; at < big->len; at += size) {
+		uint32_t n = RTE_MIN(size, big->len - at);
+		uint32_t this_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(seq) + at - header);
+		struct sim_packet *p = sim_packet_new(header + n);
+
+		memcpy(p->data, big->data, header);
+		memcpy(p->data + header, big->data + at, n);
+		memcpy(p->data + 4, &this_seq, sizeof(this_seq));
+		if (at + n < big->len)
+			p->data[13] &= (uint8_t)~0x09;
+		if (at != header)
+			p->data[13] &= (uint8_t)~0x80;
+		send_bare(h, p, src, dst, tos);
+	}
+	free(big);
+}
+
+static int host_output(void *arg, struct rte_mbuf *m, const struct ip_addr *src,
+	const struct ip_addr *dst, uint8_t tos, uint64_t now)
+{
+	struct sim_host *h = arg;
+	uint32_t segment = m->ol_flags & RTE_MBUF_F_TX_TCP_SEG ? m->tso_segsz : 0;
+
+	if (h->frames)
+		return net_output(h->net, m, src, dst, IPPROTO_TCP, tos, now);
+	if (segment != 0)
+		send_segmented(h, packet_of(m), segment, src, dst, tos);
+	else
+		send_bare(h, packet_of(m), src, dst, tos);
 	return 0;
+}
+
+static uint32_t host_tso_max(void *arg, const struct ip_addr *dst)
+{
+	const struct sim_host *h = arg;
+
+	return h->frames ? 0 : h->tso_max;
 }
 
 static uint16_t host_mtu(void *arg, const struct ip_addr *dst)
@@ -152,7 +193,10 @@ int sim_host_create(struct sim_host *h, const struct sim_host_params *params,
 {
 	struct tcp_params tcp = {
 		.config = params->config,
-		.lower = {.arg = h, .output = host_output, .mtu = host_mtu},
+		.lower = {.arg = h,
+			.output = host_output,
+			.mtu = host_mtu,
+			.tso_max = host_tso_max},
 		.tx_pool = pools->tx,
 		.ctl_pool = pools->ctl,
 		.socket_id = -1,
@@ -166,6 +210,7 @@ int sim_host_create(struct sim_host *h, const struct sim_host_params *params,
 		.addrs = {params->addrs[0], params->addrs[1]},
 		.mac = {2, 0, 0, 0, 0, params->addrs[0].b[15]},
 		.mtu = params->mtu,
+		.tso_max = params->tso_max,
 		.frames = params->frames,
 		.now = now,
 		.pools = pools,

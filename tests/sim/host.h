@@ -31,7 +31,8 @@ struct sim_host_params {
 	struct tcp_config config;
 	struct ip_addr addrs[2]; /* IPv4, IPv6 */
 	uint16_t mtu;
-	bool frames; /* with the IP layer */
+	uint32_t tso_max; /* 0: no TSO; of bare segments only */
+	bool frames;      /* with the IP layer */
 };
 
 struct sim_host {
@@ -39,6 +40,7 @@ struct sim_host {
 	struct ip_addr addrs[2];
 	uint8_t mac[6];
 	uint16_t mtu;
+	uint32_t tso_max;
 	bool frames;
 	uint64_t now;
 	struct sim_pools *pools;

@@ -209,6 +209,7 @@ static bool seed_run(struct run *run)
 	for (int i = 0; i < 2; i++) {
 		path_make(&r, run->mode, &params.link[i]);
 		config_make(&r, rng_next(&r), &params.config[i]);
+		params.tso_max[i] = rng_chance(&r, 200000) ? 65535 : 0;
 	}
 	if (sim_world_create(&w, &params, run->pools) < 0 ||
 		sim_flows_init(&flows, &w, rng_next(&r)) < 0 ||

@@ -114,6 +114,7 @@ int sim_world_create(
 			.addrs = {ip_addr_from_v4(htonl(0xc0000201u + (uint32_t)i)),
 				v6_of((uint8_t)(1 + i))},
 			.mtu = params->mtu[i] != 0 ? params->mtu[i] : 1500,
+			.tso_max = params->tso_max[i],
 			.frames = params->frames,
 		};
 

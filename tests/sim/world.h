@@ -26,6 +26,7 @@ struct sim_world_params {
 	struct tcp_config config[2];
 	struct sim_link_params link[2];
 	uint16_t mtu[2]; /* of the hosts' interfaces */
+	uint32_t tso_max[2];
 	bool frames;
 	uint64_t seed;
 	uint64_t start; /* of the clock */
