@@ -59,6 +59,10 @@ static void hop_configure(struct hop *hop, const struct gateway_next_hop *config
 
 void hop_adopt_generation(struct gateway *g, uint64_t now)
 {
+	const struct gateway_timeouts *t = &g->gen->timeouts;
+	bool retimed =
+		t->health_interval != g->health_interval || t->health_retry != g->health_retry;
+
 	for (uint32_t i = 0; i < GATEWAY_MAX_NEXT_HOPS; i++)
 		g->hops[i].config = NULL;
 	memset(g->hop_count, 0, sizeof(g->hop_count));
@@ -75,7 +79,11 @@ void hop_adopt_generation(struct gateway *g, uint64_t now)
 		g->order[config->side][g->hop_count[config->side]++] = hop;
 		if (!known)
 			hop_schedule(hop, 0, now);
+		else if (retimed && !hop->probe)
+			hop_schedule(hop, hop->up ? t->health_interval : t->health_retry, now);
 	}
+	g->health_interval = t->health_interval;
+	g->health_retry = t->health_retry;
 	for (uint32_t i = 0; i < GATEWAY_MAX_NEXT_HOPS; i++) {
 		struct hop *hop = &g->hops[i];
 

@@ -85,7 +85,8 @@ struct gateway {
 	struct hop *hops;              /* GATEWAY_MAX_NEXT_HOPS */
 	struct hop **order[NET_SIDES]; /* of the current generation, by side, then by priority */
 	uint32_t hop_count[NET_SIDES];
-	uint32_t rotate; /* shares load among hops of one priority */
+	uint32_t health_interval, health_retry; /* that the next checks were set by */
+	uint32_t rotate;                        /* shares load among hops of one priority */
 	uint8_t session_timer, upstream_timer, health_timer; /* kinds of the wheel */
 	bool draining;
 	uint32_t next_id;

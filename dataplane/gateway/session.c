@@ -319,10 +319,10 @@ static bool session_may_read(struct session *s, size_t *limit, uint64_t now)
 	case SESSION_BODY:
 		/* [rule 11] No room at the next hop: the client's window closes. */
 		*limit = relay_room(s);
-		if (s->state != SESSION_BODY)
-			return session_may_read(s, limit, now);
-		if (*limit == 0)
+		if (*limit == 0) {
+			session_set_timeout(s, s->g->gen->timeouts.upstream_block, now);
 			return false;
+		}
 		break;
 	default:
 		return false;
@@ -361,7 +361,7 @@ static void session_refresh_timeout(struct session *s, uint64_t now)
 
 	if (s->state == SESSION_COMMAND)
 		session_set_timeout(s, t->command, now);
-	else if (s->state == SESSION_BODY || s->state == SESSION_SWALLOW)
+	else if (s->state == SESSION_SWALLOW || (s->state == SESSION_BODY && relay_room(s) > 0))
 		session_set_timeout(s, t->body_block, now);
 }
 
@@ -553,13 +553,7 @@ static void session_timed_out(struct session *s, uint64_t now)
 		session_close(s, true, now);
 		break;
 	case SESSION_UPSTREAM:
-		gateway_count(g, GATEWAY_C_BUDGET_EXPIRED, 1);
-		if (s->up) {
-			gateway_count(g, GATEWAY_C_UPSTREAM_TIMEOUT, 1);
-			upstream_abort(s->up, now);
-			s->up = NULL;
-		}
-		transaction_defer(s, STATUS(4, 4, 1), REPLY_NEXT_HOP_TIMEOUT, now);
+		transaction_timed_out(s, now);
 		break;
 	case SESSION_VERDICT:
 		/* [rule 2] The next hop may have taken it: neither 250 nor 5xx. */

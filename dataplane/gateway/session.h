@@ -129,6 +129,9 @@ void transaction_clear(struct session *s);
 void transaction_defer(
 	struct session *s, struct smtp_status status, const char *text, uint64_t now);
 
+/* The pending command has not been answered in its time. */
+void transaction_timed_out(struct session *s, uint64_t now);
+
 void session_upstream_ready(struct session *s, uint64_t now);
 void session_upstream_failed(struct session *s, enum upstream_failure why, bool was_reused,
 	const char *text, size_t len, uint64_t now);

@@ -104,6 +104,14 @@ static void transaction_wait(struct session *s, enum session_pending pending, ui
 	session_set_timeout(s, s->g->gen->timeouts.budget, now);
 }
 
+/* A command has gone to the next hop: it has its own time, within the budget [rule 10]. */
+static void transaction_limit(struct session *s, uint32_t seconds, uint64_t now)
+{
+	uint64_t left = s->budget > now ? (s->budget - now + SECOND - 1) / SECOND : 0;
+
+	session_set_timeout(s, left < seconds ? (uint32_t)left : seconds, now);
+}
+
 /* The status and text of ours for a next hop that could not be had. */
 static void transaction_defer_for(struct session *s, enum upstream_failure why, uint64_t now)
 {
@@ -122,6 +130,9 @@ static void transaction_defer_for(struct session *s, enum upstream_failure why, 
 	case UPSTREAM_FAIL_PROTOCOL:
 		transaction_defer(s, STATUS(4, 4, 2), REPLY_NEXT_HOP_LOST, now);
 		break;
+	case UPSTREAM_FAIL_TIMEOUT:
+		transaction_defer(s, STATUS(4, 4, 1), REPLY_NEXT_HOP_TIMEOUT, now);
+		break;
 	default:
 		transaction_defer(s, STATUS(4, 4, 1), REPLY_NO_NEXT_HOP, now);
 		break;
@@ -135,6 +146,7 @@ static void transaction_advance(struct session *s, uint64_t now)
 	struct smtp_out out = gateway_out(g);
 	uint8_t strings[SMTP_COMMAND_LINE_MAX];
 	struct smtp_client *client = &s->up->smtp;
+	const struct gateway_timeouts *t = &g->gen->timeouts;
 	struct smtp_mail mail;
 	struct smtp_rcpt rcpt;
 	int ret;
@@ -163,8 +175,12 @@ static void transaction_advance(struct session *s, uint64_t now)
 	}
 	if (ret == 0)
 		ret = upstream_send(s->up, &out);
-	if (ret == 0)
+	if (ret == 0) {
+		transaction_limit(s,
+			s->replayed < s->envelope.records ? t->upstream_command : t->upstream_data,
+			now);
 		return;
+	}
 	if (ret == -EINVAL) {
 		/* It cannot take this message; another may. */
 		transaction_release_upstream(s, now);
@@ -206,6 +222,7 @@ static void transaction_next_hop(struct session *s, bool fresh, uint64_t now)
 		fresh = false;
 	}
 	if (hop) {
+		transaction_limit(s, g->gen->timeouts.budget, now);
 		s->upstream_id = s->up->id;
 		gateway_copy_text(s->next_hop, sizeof(s->next_hop), hop->name, strlen(hop->name));
 		if (s->up->state == UPSTREAM_READY)
@@ -517,6 +534,25 @@ void session_upstream_reply(struct session *s, enum smtp_client_event type,
 	}
 	if (s->state != SESSION_CLOSED)
 		session_pump(s, now);
+}
+
+/* The pending command's time is up: the next one, if there is budget left for it. */
+void transaction_timed_out(struct session *s, uint64_t now)
+{
+	struct gateway *g = s->g;
+
+	if (s->up) {
+		gateway_count(g, GATEWAY_C_UPSTREAM_TIMEOUT, 1);
+		upstream_abort(s->up, now);
+		s->up = NULL;
+	}
+	if (now < s->budget) {
+		session_upstream_failed(s, UPSTREAM_FAIL_TIMEOUT, false, "timed out", 9, now);
+		return;
+	}
+	gateway_count(g, GATEWAY_C_BUDGET_EXPIRED, 1);
+	s->replayed = 0;
+	transaction_defer(s, STATUS(4, 4, 1), REPLY_NEXT_HOP_TIMEOUT, now);
 }
 
 /* [rule 2] Lost between the final dot and its answer. */

@@ -335,6 +335,12 @@ static void upstream_ehlo(struct upstream *u, enum upstream_state state, uint64_
 	upstream_set_timeout(u, u->g->gen->timeouts.upstream_command, now);
 }
 
+/* Between STARTTLS and the end of the handshake whatever goes wrong is TLS's. */
+static bool upstream_in_tls_setup(const struct upstream *u)
+{
+	return u->state == UPSTREAM_STARTTLS || u->state == UPSTREAM_HANDSHAKE;
+}
+
 /* Opportunistic TLS failed: a new connection, in the clear; anything above `may` ends here. */
 static void upstream_tls_unavailable(
 	struct upstream *u, enum upstream_failure why, const char *text, size_t len, uint64_t now)
@@ -347,11 +353,21 @@ static void upstream_tls_unavailable(
 		return;
 	}
 	gateway_count(g, GATEWAY_C_TLS_OUT_FALLBACK, 1);
-	leg_abort(&u->leg, now);
+	leg_abort(&u->leg, now); /* or what is left of it */
 	smtp_client_fini(&u->smtp);
 	u->plain_only = true;
 	if (upstream_connect(u, now) != 0)
 		upstream_fail(u, UPSTREAM_FAIL_CONNECT, text, len, now);
+}
+
+/* The connection broke off, or time is up. */
+static void upstream_lost(
+	struct upstream *u, enum upstream_failure why, const char *text, uint64_t now)
+{
+	if (upstream_in_tls_setup(u))
+		upstream_tls_unavailable(u, UPSTREAM_FAIL_TLS, text, strlen(text), now);
+	else
+		upstream_fail_text(u, why, text, now);
 }
 
 static void upstream_starttls(struct upstream *u, uint64_t now)
@@ -538,7 +554,7 @@ static void upstream_end_of_stream(struct upstream *u, enum leg_status status, u
 		gateway_count(g, GATEWAY_C_UPSTREAM_IDLE_CLOSED, 1);
 	else
 		gateway_count(g, GATEWAY_C_UPSTREAM_LOST, 1);
-	upstream_fail_text(u, UPSTREAM_FAIL_LOST,
+	upstream_lost(u, UPSTREAM_FAIL_LOST,
 		status == LEG_FAILED ? "TLS failed" : "connection closed by next hop", now);
 }
 
@@ -624,7 +640,7 @@ static void upstream_tcp_closed(
 	} else {
 		gateway_count(u->g, GATEWAY_C_UPSTREAM_LOST, 1);
 	}
-	upstream_fail_text(u, why, tcp_reason_name(reason), now);
+	upstream_lost(u, why, tcp_reason_name(reason), now);
 }
 
 static const struct tcp_ops upstream_tcp_ops = {
@@ -653,6 +669,6 @@ void upstream_timer_fire(void *arg, struct wheel_timer *t, uint64_t now)
 		gateway_count(g, GATEWAY_C_UPSTREAM_TIMEOUT, 1);
 		if (u->state == UPSTREAM_CONNECTING)
 			gateway_count(g, GATEWAY_C_UPSTREAM_CONNECT_FAILED, 1);
-		upstream_fail_text(u, UPSTREAM_FAIL_TIMEOUT, "timed out", now);
+		upstream_lost(u, UPSTREAM_FAIL_TIMEOUT, "timed out", now);
 	}
 }

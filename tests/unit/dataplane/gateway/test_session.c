@@ -488,6 +488,68 @@ static void test_inner_may_falls_back(void **state)
 	world_free(w);
 }
 
+/* The next hop hangs up instead of answering STARTTLS: the same. */
+static void test_inner_may_closed_at_starttls(void **state)
+{
+	struct world *w = world_new(&(struct world_params){
+		.hops = 1, .level = POLICY_MAY, .hop_ext = "250-STARTTLS\r\n", .max_idle = 4});
+	struct peer *c, *h;
+
+	for (int reset = 0; reset < 2; reset++) {
+		h = world_hop_accept(w, 0); /* health check, then the session */
+		hop_greet(h, "250-STARTTLS\r\n");
+		peer_expect(h, "STARTTLS");
+		if (reset)
+			peer_reset(h);
+		else
+			peer_close(h);
+		h = world_hop_accept(w, 0);
+		hop_greet(h, "250-STARTTLS\r\n");
+		if (reset)
+			break;
+		peer_expect(h, "QUIT");
+		peer_close(h);
+		c = world_client(w);
+		client_greet(c);
+		peer_say(c, "MAIL FROM:<a@client.example>\r\n");
+	}
+	peer_expect(h, "MAIL FROM");
+	peer_say(h, "250 ok\r\n");
+	peer_expect(c, "250");
+	assert_int_equal(world_counter(w, "tls_upstream_fallback_plain"), 2);
+	world_free(w);
+}
+
+/* [rule 10] A command that is not answered in its own time goes to another next hop, while the
+ * client's budget lasts. */
+static void test_command_timeout_fails_over(void **state)
+{
+	struct world *w = world_new(&(struct world_params){.hops = 2,
+		.level = POLICY_NONE,
+		.hop_ext = EXT_ALL,
+		.max_idle = 4,
+		.command_timeout = 20});
+	struct peer *c, *h, *g;
+	uint64_t before;
+
+	world_health(w);
+	c = world_client(w);
+	client_greet(c);
+	before = world_now(w);
+	peer_say(c, "MAIL FROM:<a@client.example>\r\n");
+	h = world_hop_accept(w, 0);
+	hop_greet(h, EXT_ALL);
+	peer_expect(h, "MAIL"); /* and not a word */
+	g = world_hop_accept(w, 1);
+	hop_greet(g, EXT_ALL);
+	peer_expect(g, "MAIL");
+	peer_say(g, "250 ok\r\n");
+	peer_expect(c, "250");
+	assert_in_range((world_now(w) - before) / 1000000000, 19, 22);
+	peer_expect_reset(h);
+	world_free(w);
+}
+
 static void test_inner_verify(void **state)
 {
 	struct world *w = world_new(&(struct world_params){
@@ -819,6 +881,8 @@ int main(void)
 		cmocka_unit_test(test_upstream_injection),
 		cmocka_unit_test(test_inner_encrypt_not_offered),
 		cmocka_unit_test(test_inner_may_falls_back),
+		cmocka_unit_test(test_inner_may_closed_at_starttls),
+		cmocka_unit_test(test_command_timeout_fails_over),
 		cmocka_unit_test(test_inner_verify),
 		cmocka_unit_test(test_extensions_follow_the_next_hop),
 		cmocka_unit_test(test_timeouts),

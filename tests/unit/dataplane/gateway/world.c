@@ -694,7 +694,8 @@ static void world_configure(struct world *w)
 			.tls_handshake = 60,
 			.upstream_connect = 30,
 			.upstream_banner = 60,
-			.upstream_command = 300,
+			.upstream_command =
+				w->params.command_timeout ? w->params.command_timeout : 300,
 			.upstream_data = 120,
 			.upstream_block = 180,
 			.upstream_dot = 590,

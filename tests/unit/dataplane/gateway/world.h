@@ -28,6 +28,7 @@ struct world_params {
 	uint32_t max_idle;    /* connections kept for reuse */
 	uint32_t send_buffer; /* of both stacks, 0: the default */
 	bool outbound;        /* an inside listener and relays outside, instead of the other way */
+	uint32_t command_timeout; /* s, of the next hop; 0: 300 */
 };
 
 struct world *world_new(const struct world_params *params);
