@@ -63,7 +63,7 @@ void tcp_conn_start(struct tcp_conn *c, bool syn_lost, uint64_t now)
 {
 	struct tcp_stack *s = c->stack;
 
-	tcp_pmtu_init(s, c);
+	tcp_pmtu_init(s, c, now);
 	tcp_pmtu_apply(s, c, now);
 	tcp_cc_init(&c->cc, s->config.cc, c->mss);
 	if (syn_lost)

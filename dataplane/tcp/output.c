@@ -78,6 +78,9 @@ static bool send_some(struct tcp_stack *s, struct tcp_conn *c, uint32_t len, uin
 	}
 	if (tcp_transmit(s, c, &t, now) < 0)
 		return false;
+	/* RFC 3042: new data that only the dup ACKs, or what was SACKed, have made room for. */
+	if (c->ca_state == TCP_CA_OPEN && c->sacked_out > 0 && tcp_conn_flight(c) >= c->cc.cwnd)
+		tcp_count(s, TCP_C_limited_transmit);
 	while (count-- > 0) {
 		struct tcp_record *r = tcp_record_new(s, c, len, fin, now);
 

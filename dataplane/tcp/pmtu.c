@@ -3,6 +3,7 @@
 
 #include "dataplane/tcp/scoreboard.h"
 #include "dataplane/tcp/segment.h"
+#include "dataplane/tcp/siphash.h"
 #include "dataplane/tcp/transmit.h"
 
 #define PMTU_AGE_S 600
@@ -46,11 +47,24 @@ void tcp_pmtu_apply(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 		tcp_cc_set_mss(&c->cc, old, c->mss);
 }
 
-void tcp_pmtu_init(struct tcp_stack *s, struct tcp_conn *c)
+static struct tcp_pmtu_entry *cache_slot(struct tcp_stack *s, const struct ip_addr *remote)
 {
+	/* Keyed, so that nobody can push another destination out on purpose. */
+	return &s->pmtu_cache[siphash13(s->key_table, remote, sizeof(*remote)) % TCP_PMTU_CACHE];
+}
+
+void tcp_pmtu_init(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
+{
+	const struct tcp_pmtu_entry *e = cache_slot(s, &c->node.key.remote);
+
 	c->pmtu = s->lower.mtu(s->lower.arg, &c->node.key.remote);
 	if (c->pmtu < floor_of(&c->node.key.remote))
 		c->pmtu = floor_of(&c->node.key.remote);
+	if (e->seconds == 0 || !ip_addr_equal(&e->remote, &c->node.key.remote) ||
+		tcp_seconds(now) - e->seconds >= PMTU_AGE_S || e->mtu >= c->pmtu)
+		return;
+	c->pmtu = e->mtu;
+	c->pmtu_s = e->seconds;
 }
 
 /* Sends again at once what the smaller MTU has certainly lost, without taking it for congestion. */
@@ -75,6 +89,8 @@ static void lower_to(struct tcp_stack *s, struct tcp_conn *c, uint16_t mtu, uint
 		return;
 	c->pmtu = mtu;
 	c->pmtu_s = RTE_MAX(tcp_seconds(now), 1u);
+	*cache_slot(s, &c->node.key.remote) = (struct tcp_pmtu_entry){
+		.remote = c->node.key.remote, .seconds = c->pmtu_s, .mtu = mtu};
 	tcp_count(s, TCP_C_pmtu_lowered);
 	tcp_pmtu_apply(s, c, now);
 	resend_large(c);

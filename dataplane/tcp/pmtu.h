@@ -15,8 +15,8 @@
 
 /* From c->pmtu and the peer's MSS to c->mss. */
 void tcp_pmtu_apply(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);
-/* At the start: MTU of the first hop. */
-void tcp_pmtu_init(struct tcp_stack *s, struct tcp_conn *c);
+/* At the start: MTU of the first hop, or what is known of the path since less than ten minutes. */
+void tcp_pmtu_init(struct tcp_stack *s, struct tcp_conn *c, uint64_t now);
 /* "Packet too big": `mtu` 0 if an old router did not say, RFC 1191 5. */
 void tcp_pmtu_too_big(struct tcp_stack *s, struct tcp_conn *c, uint16_t mtu, uint64_t now);
 /* Time-outs in a row on full segments before the path MTU is doubted, RFC 4821 7.7. */

@@ -34,6 +34,15 @@ struct tcp_listener {
 	void *arg;
 };
 
+/* Path MTUs that were found smaller than the first hop's, so that the next connection there need
+ * not find out again. Direct-mapped: a collision only costs the knowledge. */
+#define TCP_PMTU_CACHE 256
+struct tcp_pmtu_entry {
+	struct ip_addr remote;
+	uint32_t seconds; /* when, 0: empty */
+	uint16_t mtu;
+};
+
 struct tcp_stack {
 	uint64_t now; /* of the latest call that brought one */
 	struct tcp_config config;
@@ -67,6 +76,7 @@ struct tcp_stack {
 	struct tcp_usage usage;
 	uint64_t counters[TCP_COUNTER_COUNT]; // worker: rw, others: ro, relaxed
 
+	struct tcp_pmtu_entry pmtu_cache[TCP_PMTU_CACHE];
 	unsigned int listener_end; /* none is beyond it */
 	struct tcp_listener listeners[TCP_LISTENERS_MAX];
 };

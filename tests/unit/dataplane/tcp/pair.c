@@ -410,7 +410,7 @@ void pair_inject(struct pair *p, int to, const struct forge *f)
 	enqueue(p, to, m, 0, p->now);
 }
 
-static void deliver(struct pair *p)
+void pair_deliver(struct pair *p)
 {
 	while (p->queue != NULL && p->queue->when <= p->now) {
 		struct packet *k = p->queue;
@@ -432,7 +432,8 @@ static void check_conn(void *arg, const struct tcp_conn *c)
 {
 	struct pair *p = arg;
 
-	if (!tcp_scoreboard_valid(c) || !tcp_recv_valid(c) || (c->state != TCP_TIME_WAIT && !wheel_armed(&c->slow_timer)))
+	if (!tcp_scoreboard_valid(c) || !tcp_recv_valid(c) ||
+		(c->state != TCP_TIME_WAIT && !wheel_armed(&c->slow_timer)))
 		p->valid = false;
 	/* Something unsent or unacknowledged has something that moves it. */
 	if (c->state >= TCP_ESTABLISHED && c->state < TCP_TIME_WAIT &&
@@ -443,7 +444,7 @@ static void check_conn(void *arg, const struct tcp_conn *c)
 
 void pair_step(struct pair *p)
 {
-	deliver(p);
+	pair_deliver(p);
 	if (p->icmp != NULL)
 		tcp_icmp_error(p->h[0].s, p->icmp, p->now);
 	p->icmp = NULL;

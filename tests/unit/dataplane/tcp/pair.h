@@ -123,6 +123,8 @@ void pair_connect(struct pair *p);
 /* Runs to that time or until `done` is true. */
 void pair_run(struct pair *p, uint64_t until);
 bool pair_run_until(struct pair *p, bool (*done)(const struct pair *p), uint64_t until);
+/* Packets whose time has come, nothing else. */
+void pair_deliver(struct pair *p);
 /* One round of both hosts at the present time. */
 void pair_step(struct pair *p);
 void app_push(struct app *a);

@@ -274,6 +274,18 @@ static void test_pmtu(void **state)
 	assert_int_equal(p->app[0].c->pmtu, 1000);
 	assert_int_equal(counter(p, 0, "pmtu_lowered"), 1);
 	assert_int_equal(counter(p, 0, "rto_fired"), 0);
+	/* The next connection knows it from the start. */
+	{
+		struct tcp_conn *first = p->app[0].c, *accepted = p->app[1].c;
+
+		pair_connect(p);
+		pair_run(p, p->now + SEC);
+		assert_int_equal(p->app[0].c->pmtu, 1000);
+		tcp_abort(p->h[0].s, p->app[0].c, p->now);
+		pair_run(p, p->now + SEC);
+		p->app[0].c = first;
+		p->app[1].c = accepted;
+	}
 	/* A forged one does not go below the floor. */
 	e.mtu = 68;
 	p->app[0].to_send += 1000;

@@ -117,6 +117,7 @@ static void test_limited_transmit(void **state)
 	assert_int_equal(p->app[1].received, 60000);
 	assert_int_equal(counter(p, 0, "rto_fired"), 0);
 	assert_int_equal(counter(p, 0, "fast_recoveries"), 1);
+	assert_true(counter(p, 0, "limited_transmit") >= 1);
 	tcp_abort(p->h[0].s, p->app[0].c, p->now);
 	finish(p);
 }
