@@ -162,6 +162,25 @@ int host_check_memory(int argc, char **argv)
 		total == 0 ? "none are reserved" : "all are in use");
 }
 
+int host_check_tls_memory(size_t bytes, unsigned int workers)
+{
+	unsigned long available = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL &&
+		sscanf(line, "MemAvailable: %lu kB", &available) != 1)
+		;
+	if (f != NULL)
+		fclose(f);
+	if (available == 0 || bytes / 1024 * workers <= available)
+		return 0;
+	return fail(-ENOMEM,
+		"not enough memory for TLS: %u workers want %zu MiB each, %lu MiB are available "
+		"(a smaller --max-sessions or --tls-memory)",
+		workers, bytes >> 20, available / 1024);
+}
+
 int host_make_directory(const char *path, const struct host_user *user)
 {
 	char copy[PATH_MAX];

@@ -35,4 +35,7 @@ int host_confine(const struct host_user *user);
 /* sd_notify(3): "READY=1", "STOPPING=1". Without NOTIFY_SOCKET nothing. */
 void host_notify(const char *state);
 
+/* Whether so much can be touched for each worker: told now, not by the kernel's OOM killer. */
+int host_check_tls_memory(size_t bytes, unsigned int workers);
+
 #endif

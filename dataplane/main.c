@@ -199,7 +199,15 @@ static int create_workers(struct dataplane *d)
 		.event_ring_size = o->event_ring,
 		.idle_sleep_us = o->idle_sleep_us,
 	};
+	/* Every client's leg, and half as many to next hops: most of those are reused. */
+	size_t tls_memory = o->tls_memory_mib > 0
+				    ? (size_t)o->tls_memory_mib << 20
+				    : tls_arena_size(o->max_sessions + o->max_sessions / 2);
+	int rc;
 
+	rc = host_check_tls_memory(tls_memory, d->group.count);
+	if (rc < 0)
+		return rc;
 	tcp_config_defaults(&params.tcp);
 	/* Two legs a session, and next hops whose connection is kept. */
 	params.tcp.max_conns = 3 * o->max_sessions;
@@ -213,8 +221,6 @@ static int create_workers(struct dataplane *d)
 		return FAIL("no random numbers: %s", strerror(errno));
 	clock_tsc_init(&d->group.clock);
 	for (uint16_t i = 0; i < d->group.count; i++) {
-		int rc;
-
 		params.index = i;
 		params.lcore = d->lcores[i];
 		rc = worker_create(&params, &d->workers[i]);
@@ -223,10 +229,13 @@ static int create_workers(struct dataplane *d)
 				"worker %u: not enough memory (more hugepages or -m, or a smaller "
 				"--max-sessions or --mbufs)",
 				i);
-		if (rc == 0)
-			rc = tls_arena_create((size_t)o->tls_memory_mib << 20, &d->arenas[i]);
 		if (rc < 0)
 			return FAIL("worker %u: %s", i, strerror(-rc));
+		rc = tls_arena_create(tls_memory, &d->arenas[i]);
+		if (rc < 0)
+			return FAIL("worker %u: no %zu MiB of memory for TLS: %s (a smaller "
+				    "--max-sessions or --tls-memory)",
+				i, tls_memory >> 20, strerror(-rc));
 	}
 	return 0;
 }

@@ -34,7 +34,10 @@ static const char usage[] =
 	"                       receive into, 2.3 KiB each (default 16384)\n"
 	"  --tls-memory MIB     for OpenSSL on one worker, taken at start; it grows if that is too "
 	"little\n"
-	"                       (default 64)\n"
+	"                       (default: 42 KiB for each of --max-sessions, of which half have "
+	"TLS "
+	"to\n"
+	"                       their next hop as well and one in eight is busy; 165 MiB)\n"
 	"  --event-ring N       events of one worker that wait for postgated (default 8192)\n"
 	"  --idle-sleep-us N    sleep so long after loops without work (default 0: never; for "
 	"cores\n"
@@ -196,7 +199,6 @@ enum options_end options_parse(int argc, char **argv, int *eal_argc, struct opti
 		.max_sessions = 4096,
 		.mbufs = 16384,
 		.event_ring = 8192,
-		.tls_memory_mib = 64,
 		.drain_timeout_s = 10,
 		.cc = TCP_CC_CUBIC,
 	};

@@ -17,7 +17,7 @@ struct options {
 	uint32_t max_sessions; /* per worker */
 	uint32_t mbufs;        /* per worker: to send from, and per port to receive into */
 	uint32_t event_ring;
-	uint32_t tls_memory_mib; /* per worker */
+	uint32_t tls_memory_mib; /* per worker; 0: by max_sessions */
 	uint32_t idle_sleep_us;
 	uint32_t drain_timeout_s;
 	enum tcp_cc cc;

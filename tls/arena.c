@@ -258,6 +258,13 @@ out:
 	return -ENOMEM;
 }
 
+size_t tls_arena_size(uint32_t connections)
+{
+	size_t busy = connections / 8 + 8;
+
+	return connections * (size_t)TLS_ARENA_IDLE + busy * (TLS_ARENA_BUSY - TLS_ARENA_IDLE);
+}
+
 int tls_arena_create(size_t bytes, struct tls_arena **out)
 {
 	struct tls_arena *a;

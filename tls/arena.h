@@ -23,6 +23,15 @@ int tls_arena_install(size_t max_bytes);
 /* `bytes` of memory, touched. Control thread. 0, -EINVAL (not installed), -ENOMEM. */
 int tls_arena_create(size_t bytes, struct tls_arena **out);
 
+/*
+ * What a TLS connection takes, with what the size classes lose: at rest (18 kB,
+ * mostly OpenSSL's object and keys), and at its most (handshake, both record buffers).
+ */
+#define TLS_ARENA_IDLE 20480
+#define TLS_ARENA_BUSY 81920
+/* Enough for so many connections of which one in eight is busy at a time. */
+size_t tls_arena_size(uint32_t connections);
+
 /* The calling thread allocates from `a` from now on; NULL: from the C library again. One thread at
  * a time may have an arena attached. */
 void tls_arena_attach(struct tls_arena *a);

@@ -75,6 +75,7 @@ struct world {
 	struct wire_item wire[WIRE_SIZE];
 	uint32_t wire_count;
 	unsigned int mbufs_tx, mbufs_ctl;
+	uint32_t peer_count;
 };
 
 /* --- Hosts and the wire between them --- */
@@ -197,6 +198,21 @@ uint64_t world_now(const struct world *w)
 	return w->now;
 }
 
+uint32_t world_peer_count(const struct world *w)
+{
+	return w->peer_count;
+}
+
+void world_forget_tls(struct world *w)
+{
+	for (struct peer *p = w->peers; p; p = p->next) {
+		if (p->tls && !p->conn)
+			tls_free(p->tls);
+		if (!p->conn)
+			p->tls = NULL;
+	}
+}
+
 struct gateway *world_gateway(struct world *w)
 {
 	return w->gateway;
@@ -289,6 +305,7 @@ static struct peer *peer_new(struct world *w)
 	p->data = malloc(PEER_BUFFER + 1);
 	p->next = w->peers;
 	w->peers = p;
+	w->peer_count++;
 	return p;
 }
 

@@ -37,6 +37,10 @@ void world_free(struct world *w);
 uint64_t world_now(const struct world *w);
 /* Virtual time goes by, all that is due happens. */
 void world_run(struct world *w, uint64_t ms);
+/* Clients and hops made so far, by two calls of malloc() each. */
+uint32_t world_peer_count(const struct world *w);
+/* Frees the TLS of peers that are closed. */
+void world_forget_tls(struct world *w);
 struct gateway *world_gateway(struct world *w);
 /* Value of a gateway counter by name. */
 uint64_t world_counter(struct world *w, const char *name);
