@@ -14,6 +14,13 @@ static bool sent_after(uint64_t t1, uint32_t end1, uint64_t t2, uint32_t end2)
 	return t1 > t2 || (t1 == t2 && seq_gt(end1, end2));
 }
 
+void tcp_rack_reordering(struct tcp_stack *s, struct tcp_conn *c)
+{
+	if (!(c->flags & TCP_F_REORDERING))
+		tcp_count(s, TCP_C_rack_reordering);
+	c->flags |= TCP_F_REORDERING;
+}
+
 void tcp_rack_delivered(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r,
 	struct tcp_ack_sample *a)
 {
@@ -39,9 +46,7 @@ void tcp_rack_delivered(struct tcp_stack *s, struct tcp_conn *c, const struct tc
 	if (c->rack_fack == 0 || seq_gt(end, c->rack_fack)) {
 		c->rack_fack = end;
 	} else if (seq_lt(end, c->rack_fack) && !(r->flags & TCP_R_RETRANS)) {
-		if (!(c->flags & TCP_F_REORDERING))
-			tcp_count(s, TCP_C_rack_reordering);
-		c->flags |= TCP_F_REORDERING;
+		tcp_rack_reordering(s, c);
 	}
 }
 

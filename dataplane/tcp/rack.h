@@ -10,6 +10,9 @@
 /* 6.2 steps 1 to 3 for one record that has just been acknowledged. */
 void tcp_rack_delivered(struct tcp_stack *s, struct tcp_conn *c, const struct tcp_record *r,
 	struct tcp_ack_sample *a);
+/* Reordering was seen: by step 3, or because a retransmission turned out to have been for nothing
+ * (which step 3 cannot see, as it leaves out what was sent again). */
+void tcp_rack_reordering(struct tcp_stack *s, struct tcp_conn *c);
 /* Step 4, once an ACK. */
 void tcp_rack_update_window(struct tcp_conn *c, const struct tcp_ack_sample *a);
 /* Step 5: marks what is lost; sets c->reorder_ns if it must look again. Returns bytes marked. */

@@ -107,16 +107,20 @@ static bool undo_check(struct tcp_stack *s, struct tcp_conn *c, const struct tcp
 	 * before that was done, so it is the original's. */
 	if (a->acked > 0 && a->has_tsecr && c->undo_ts != 0 && a->retrans_acked) {
 		if (seq_lt(a->tsecr, c->undo_ts)) {
+			if (c->ca_state == TCP_CA_RECOVERY)
+				tcp_rack_reordering(s, c);
 			undo(s, c, TCP_C_undo_timestamps);
 			return true;
 		}
 		c->undo_ts = 0; /* only the first such ACK tells, RFC 3522 3.2 step 5 */
 	}
-	/* RFC 3708: every retransmission was reported as received twice. */
-	if (a->dsack && seq_gt(a->dsack_end, c->undo_una) && c->undo_retrans > 0 &&
-		--c->undo_retrans == 0) {
-		undo(s, c, TCP_C_undo_dsack);
-		return true;
+	/* RFC 3708: what was sent again was reported as received twice: it was late, not lost. */
+	if (a->dsack && seq_gt(a->dsack_end, c->undo_una) && c->undo_retrans > 0) {
+		tcp_rack_reordering(s, c);
+		if (--c->undo_retrans == 0) {
+			undo(s, c, TCP_C_undo_dsack);
+			return true;
+		}
 	}
 	return false;
 }
