@@ -407,10 +407,8 @@ static uint32_t worker_turn(struct worker *w, uint64_t now)
 /* For workers that share a core with others; never on an appliance. */
 static void worker_idle_sleep(struct worker *w)
 {
-	struct timespec ts = {.tv_nsec = (long)w->params.idle_sleep_us * 1000};
-
 	rcu_thread_offline();
-	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+	rte_delay_us_sleep(w->params.idle_sleep_us);
 	rcu_thread_online();
 }
 

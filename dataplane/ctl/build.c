@@ -169,8 +169,8 @@ static uint32_t next_hop_id(const struct gateway_generation *prev, const struct 
 	for (uint32_t i = 0; prev != NULL && i < prev->next_hop_count; i++) {
 		const struct gateway_next_hop *o = &prev->next_hops[i];
 
-		if (o->port == h->port && o->side == h->side &&
-			ip_addr_equal(&o->addr, &h->addr) && strcmp(o->name, h->name) == 0)
+		if (o->port == h->port && o->side == h->side && ip_addr_equal(&o->addr, &h->addr) &&
+			strcmp(o->name, h->name) == 0)
 			return o->id;
 		id = o->id > id ? o->id : id;
 	}
