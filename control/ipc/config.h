@@ -176,7 +176,7 @@ struct ipc_next_hop {
 	uint16_t priority;
 	uint8_t level; /* none, may, encrypt, verify */
 	uint8_t side;  /* where it is: inside for inbound mail, outside (a relay) for outbound */
-	uint16_t ca; /* index; IPC_NO_CA only below verify */
+	uint16_t ca;   /* index; IPC_NO_CA only below verify */
 	uint32_t max_idle;
 	uint8_t reserved2[4];
 	struct ipc_addr address;
