@@ -47,7 +47,6 @@ struct tcp_conn *tcp_conn_alloc(struct tcp_stack *s, const struct tcp_key *key, 
 	c->stack = s;
 	TAILQ_INIT(&c->sent);
 	c->rcv_buf = tcp_recv_buffer_start(s);
-	s->recv_committed += c->rcv_buf;
 	c->rcv_mss = 536;
 	c->user_timeout_ms = s->config.user_timeout_ms;
 	c->keepalive_idle_ms = s->config.keepalive_idle_ms;
@@ -135,7 +134,7 @@ void tcp_conn_free(struct tcp_conn *c, uint64_t now)
 	leave_table(s, c, now);
 	stop_sending(s, c);
 	tcp_recv_free(s, c);
-	s->recv_committed -= c->rcv_buf;
+	s->recv_committed -= c->rcv_buf - tcp_recv_buffer_start(s);
 	if (c->flags & TCP_F_LISTENER_LIMIT) {
 		struct tcp_listener *l = &s->listeners[c->listener];
 

@@ -230,19 +230,18 @@ bool tcp_recv_data(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment *
 
 	if (g->m->data_len == 0)
 		tcp_segment_trim_front(g, 0); /* the header had an mbuf of its own */
+	if (s->usage.recv_bytes >= s->config.recv_budget) {
+		tcp_count(s, TCP_C_drop_recv_budget);
+		return false;
+	}
 	if (g->seq == rcv_nxt && c->ooo == NULL) {
 		rcvq_append(s, c, g->m, g->len);
 		s->usage.recv_bytes += g->len;
 		g->m = NULL;
 		return true;
 	}
-	if (g->seq != rcv_nxt) {
-		if (s->usage.recv_bytes >= s->config.recv_budget) {
-			tcp_count(s, TCP_C_drop_recv_budget);
-			return false;
-		}
+	if (g->seq != rcv_nxt)
 		tcp_count(s, TCP_C_ooo_queued);
-	}
 	runs_insert(s, c, g);
 	while (c->ooo != NULL && run_of(c->ooo)->start == c->rcv_nxt)
 		first_run_to_rcvq(c);

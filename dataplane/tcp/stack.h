@@ -67,7 +67,7 @@ struct tcp_stack {
 
 	TAILQ_HEAD(, tcp_time_wait) time_wait_list; /* oldest first */
 
-	uint64_t recv_committed; /* sum of rcv_buf */
+	uint64_t recv_committed; /* sum of what each rcv_buf has grown by, within recv_budget */
 	uint64_t avail_ns;       /* when tx_avail was looked at */
 	uint32_t tx_avail;
 	uint64_t rst_ns; /* RSTs without a connection: one second's budget */
