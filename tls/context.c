@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Server and client contexts: one SSL_CTX each, immutable once built, shared by reference count
- * with the connections made from it. A change of certificate, key or ticket key is a new context;
- * old connections end under the old one.
+ * with the connections made from it. A change of certificate or key is a new context; old
+ * connections end under the old one. Ticket keys alone change under it (ticket.c).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -180,7 +180,9 @@ static int set_session_id_context(
 static int set_tickets(
 	struct tls_context *ctx, const struct tls_server_params *params, char *err, size_t err_size)
 {
-	if (params->ticket_key_count == 0) {
+	int ret;
+
+	if (params->tickets == NULL && params->ticket_key_count == 0) {
 		SSL_CTX_set_options(ctx->ssl_ctx, SSL_OP_NO_TICKET);
 		SSL_CTX_set_num_tickets(ctx->ssl_ctx, 0);
 		return 0;
@@ -190,9 +192,14 @@ static int set_tickets(
 			TLS_TICKET_KEYS_MAX);
 		return -E2BIG;
 	}
-	memcpy(ctx->ticket_keys, params->ticket_keys,
-		params->ticket_key_count * TLS_TICKET_KEY_SIZE);
-	ctx->ticket_key_count = params->ticket_key_count;
+	ctx->tickets = params->tickets;
+	if (ctx->tickets == NULL) {
+		ret = tls_tickets_create_from(
+			params->ticket_keys, params->ticket_key_count, &ctx->own_tickets);
+		if (ret != 0)
+			return context_error(ret, err, err_size, "ticket keys");
+		ctx->tickets = ctx->own_tickets;
+	}
 	tls_ticket_install(ctx);
 	/* A mail client comes back with one connection at a time; each ticket costs us a
 	 * signature's tenth of CPU. */
@@ -291,5 +298,6 @@ void tls_context_free(struct tls_context *ctx)
 	if (ctx == NULL || atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	SSL_CTX_free(ctx->ssl_ctx);
-	OPENSSL_clear_free(ctx, sizeof(*ctx));
+	tls_tickets_destroy(ctx->own_tickets);
+	OPENSSL_free(ctx);
 }

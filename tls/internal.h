@@ -27,8 +27,8 @@ struct tls_context {
 	struct tls_lib *lib;
 	_Atomic unsigned int refs; // control: creates, frees its own; worker: one per connection
 	uint64_t key_update_records;
-	size_t ticket_key_count;
-	uint8_t ticket_keys[TLS_TICKET_KEYS_MAX][TLS_TICKET_KEY_SIZE];
+	struct tls_tickets *tickets;     /* NULL: none */
+	struct tls_tickets *own_tickets; /* the same if they are this context's alone */
 };
 
 struct tls_conn {
@@ -85,6 +85,8 @@ time_t tls_time_from_asn1(const ASN1_TIME *t);
 void tls_pid_cache(void);
 
 /* ticket.c */
+int tls_tickets_create_from(
+	const uint8_t (*keys)[TLS_TICKET_KEY_SIZE], size_t count, struct tls_tickets **out);
 void tls_ticket_install(struct tls_context *ctx);
 
 /* error.c */

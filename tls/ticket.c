@@ -5,6 +5,8 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -19,6 +21,19 @@
 #define TICKET_IV_SIZE   16
 static_assert(
 	TICKET_NAME_SIZE + TICKET_HMAC_SIZE + TICKET_AES_SIZE == TLS_TICKET_KEY_SIZE, "layout");
+
+/* Immutable once published. */
+struct tls_ticket_set {
+	size_t count;
+	uint8_t keys[TLS_TICKET_KEYS_MAX][TLS_TICKET_KEY_SIZE]; /* first encrypts, all decrypt */
+};
+
+struct tls_tickets {
+	_Atomic(struct tls_ticket_set *) set; // control: rw, workers: ro
+};
+
+/* Three keys with a rotation at half of a ticket's lifetime: none is forgotten before its time. */
+#define TICKET_KEYS_KEPT 3
 
 static bool ticket_set_mac(EVP_MAC_CTX *mac, const uint8_t *key)
 {
@@ -38,12 +53,13 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
 {
 	struct tls_context *ctx = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	struct tls_lib *lib = ctx->lib;
+	const struct tls_ticket_set *set =
+		atomic_load_explicit(&ctx->tickets->set, memory_order_acquire);
 
 	if (encrypt) {
-		const uint8_t *key = ctx->ticket_keys[0];
+		const uint8_t *key = set->keys[0];
 
-		if (ctx->ticket_key_count == 0 ||
-			RAND_bytes_ex(lib->ossl, iv, TICKET_IV_SIZE, 0) != 1)
+		if (RAND_bytes_ex(lib->ossl, iv, TICKET_IV_SIZE, 0) != 1)
 			return -1;
 		memcpy(name, key, TICKET_NAME_SIZE);
 		if (EVP_EncryptInit_ex2(cipher, lib->cbc, key + TICKET_NAME_SIZE + TICKET_HMAC_SIZE,
@@ -52,8 +68,8 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
 			return -1;
 		return 1;
 	}
-	for (size_t i = 0; i < ctx->ticket_key_count; i++) {
-		const uint8_t *key = ctx->ticket_keys[i];
+	for (size_t i = 0; i < set->count; i++) {
+		const uint8_t *key = set->keys[i];
 
 		if (memcmp(name, key, TICKET_NAME_SIZE) != 0)
 			continue;
@@ -86,4 +102,67 @@ int tls_ticket_keys_rotate(uint8_t (*keys)[TLS_TICKET_KEY_SIZE], size_t *count, 
 	OPENSSL_cleanse(fresh, sizeof(fresh));
 	*count = keep + 1;
 	return 0;
+}
+
+int tls_tickets_create_from(
+	const uint8_t (*keys)[TLS_TICKET_KEY_SIZE], size_t count, struct tls_tickets **out)
+{
+	struct tls_tickets *t = calloc(1, sizeof(*t));
+	struct tls_ticket_set *set = calloc(1, sizeof(*set));
+
+	if (t == NULL || set == NULL) {
+		free(t);
+		free(set);
+		return -ENOMEM;
+	}
+	memcpy(set->keys, keys, count * sizeof(set->keys[0]));
+	set->count = count;
+	atomic_init(&t->set, set);
+	*out = t;
+	return 0;
+}
+
+int tls_tickets_create(struct tls_tickets **out)
+{
+	uint8_t key[1][TLS_TICKET_KEY_SIZE];
+	size_t count = 0;
+	int ret = tls_ticket_keys_rotate(key, &count, 1);
+
+	if (ret == 0)
+		ret = tls_tickets_create_from((const uint8_t(*)[TLS_TICKET_KEY_SIZE])key, 1, out);
+	OPENSSL_cleanse(key, sizeof(key));
+	return ret;
+}
+
+int tls_tickets_rotate(struct tls_tickets *t, struct tls_ticket_set **old)
+{
+	struct tls_ticket_set *set = malloc(sizeof(*set));
+	struct tls_ticket_set *present = atomic_load_explicit(&t->set, memory_order_relaxed);
+	int ret;
+
+	if (set == NULL)
+		return -ENOMEM;
+	*set = *present;
+	ret = tls_ticket_keys_rotate(set->keys, &set->count, TICKET_KEYS_KEPT);
+	if (ret != 0) {
+		tls_ticket_set_free(set);
+		return ret;
+	}
+	atomic_store_explicit(&t->set, set, memory_order_release);
+	*old = present;
+	return 0;
+}
+
+void tls_ticket_set_free(struct tls_ticket_set *set)
+{
+	if (set != NULL)
+		OPENSSL_cleanse(set, sizeof(*set));
+	free(set);
+}
+
+void tls_tickets_destroy(struct tls_tickets *t)
+{
+	if (t != NULL)
+		tls_ticket_set_free(atomic_load_explicit(&t->set, memory_order_relaxed));
+	free(t);
 }

@@ -53,13 +53,32 @@ struct tls_keypair {
  * enough. */
 int tls_ticket_keys_rotate(uint8_t (*keys)[TLS_TICKET_KEY_SIZE], size_t *count, size_t max);
 
+/*
+ * Keys that all workers' contexts share and that change under them: the control thread rotates, and
+ * frees what was in force before once every worker has passed a quiescent state (a worker holds no
+ * pointer to them between two calls).
+ */
+struct tls_tickets;
+struct tls_ticket_set;
+/* With one fresh key. 0, -ENOMEM, -EIO (no randomness). */
+int tls_tickets_create(struct tls_tickets **out);
+/* As tls_ticket_keys_rotate() with three keys. *old: for tls_ticket_set_free(). On an error the
+ * present keys stay in force. */
+int tls_tickets_rotate(struct tls_tickets *t, struct tls_ticket_set **old);
+/* Wipes them. NULL allowed. */
+void tls_ticket_set_free(struct tls_ticket_set *set);
+/* After the last call for a connection of a context with them. NULL allowed. */
+void tls_tickets_destroy(struct tls_tickets *t);
+
 struct tls_server_params {
 	enum tls_profile profile;
 	const struct tls_keypair *keypairs; /* one per key type, e.g. ECDSA and RSA */
 	size_t keypair_count;
 	const uint8_t (*ticket_keys)[TLS_TICKET_KEY_SIZE]; /* first encrypts, all decrypt; shared by
 							      workers */
-	size_t ticket_key_count; /* 0: no tickets; at most TLS_TICKET_KEYS_MAX */
+	size_t ticket_key_count;                           /* at most TLS_TICKET_KEYS_MAX */
+	struct tls_tickets
+		*tickets; /* in their place, kept by the caller; none of both: no tickets */
 	/* Ask for a client certificate: the result is reported by tls_get_info(), never enforced,
 	 * the policy decides at MAIL. */
 	bool request_client_certificate;

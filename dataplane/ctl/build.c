@@ -346,8 +346,8 @@ static int build_context(struct build *b, const struct context_set *set, char *e
 
 	if (set->server) {
 		struct tls_keypair pairs[IPC_LISTENER_CERTIFICATES_MAX];
-		/* No tickets: their keys would have to be renewed while a generation lives. */
 		struct tls_server_params params = {.profile = TLS_PROFILE_STRONG,
+			.tickets = b->params.tickets,
 			.keypairs = pairs,
 			.keypair_count = set->count};
 

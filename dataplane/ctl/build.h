@@ -11,6 +11,7 @@
 #include "dataplane/gateway/generation.h"
 
 struct tls_lib;
+struct tls_tickets;
 struct build;
 
 struct build_params {
@@ -18,6 +19,7 @@ struct build_params {
 	uint16_t worker_count;
 	struct tls_lib *(*tls_lib)(void *arg, uint16_t worker);
 	void *arg;
+	struct tls_tickets *tickets; /* of every server context; kept by the caller */
 	const struct policy_map *policy;
 	/* Listeners and next hops that are in it keep their ids. NULL: none. */
 	const struct gateway_generation *previous;

@@ -40,6 +40,7 @@ void commit_begin(struct ctl *c)
 			.worker_count = c->params.group->count,
 			.tls_lib = tls_lib_of,
 			.arg = c,
+			.tickets = c->tickets,
 			.policy = c->policy,
 			.previous = c->params.group->generation,
 		};

@@ -11,9 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <urcu-qsbr.h>
+
 #include "dataplane/ctl/private.h"
 
 #define DRAIN_POLL_US 10000
+/* Half of a ticket's lifetime (tls/context.c): three keys then cover it. */
+#define TICKET_ROTATE_S 3600
 
 RTE_LOG_REGISTER(ctl_logtype, postgate.ctl, INFO)
 
@@ -81,11 +85,33 @@ static void signal_ready(void *arg, uint32_t events)
 	ctl_stop(c);
 }
 
+static void rotate_tickets(struct ctl *c)
+{
+	uint32_t every =
+		c->params.ticket_rotate_s > 0 ? c->params.ticket_rotate_s : TICKET_ROTATE_S;
+	uint64_t now = loop_now_ns();
+	struct tls_ticket_set *old;
+	int rc;
+
+	if (now - c->ticket_ns < every * UINT64_C(1000000000))
+		return;
+	c->ticket_ns = now;
+	rc = tls_tickets_rotate(c->tickets, &old);
+	if (rc < 0) {
+		CTL_LOG(WARNING, "session tickets: no new key: %s", strerror(-rc));
+		return;
+	}
+	synchronize_rcu(); /* workers pass quiescent states: a loop of theirs long */
+	tls_ticket_set_free(old);
+	CTL_LOG(DEBUG, "session tickets have a new key");
+}
+
 static void each_second(void *arg)
 {
 	struct ctl *c = arg;
 
 	worker_realtime_refresh(c->params.group);
+	rotate_tickets(c);
 	loop_timer_start(c->loop, &c->second, 1000000);
 }
 
@@ -130,6 +156,7 @@ int ctl_create(const struct ctl_params *params, struct ctl **out, char err[CTL_E
 	c->listener.fd = c->signals.fd = -1;
 	c->start_ns = loop_now_ns();
 	c->start_time = (uint64_t)time(NULL);
+	c->ticket_ns = c->start_ns;
 	LIST_INIT(&c->clients);
 	c->commit_timer = (struct loop_timer){.fire = commit_turn, .arg = c};
 	c->page_timer = (struct loop_timer){.fire = page_poll, .arg = c};
@@ -146,6 +173,8 @@ int ctl_create(const struct ctl_params *params, struct ctl **out, char err[CTL_E
 		rc = open_signals(c);
 	if (rc == 0)
 		rc = policy_map_create(&c->policy);
+	if (rc == 0)
+		rc = tls_tickets_create(&c->tickets);
 	if (rc < 0) {
 		config_fail(err, rc, "control thread: %s", strerror(-rc));
 		goto out;
@@ -188,6 +217,7 @@ void ctl_destroy(struct ctl *c)
 			close(c->signals.fd);
 		loop_destroy(c->loop);
 	}
+	tls_tickets_destroy(c->tickets);
 	free(c->port_values);
 	free(c->pages);
 	free(c);

@@ -46,6 +46,7 @@ struct ctl_params {
 	uint16_t port_count;
 	const struct ctl_port_ops *port_ops; /* NULL in tests */
 	uint32_t drain_timeout_ms;           /* after SIGTERM or SIGINT; 0: stop at once */
+	uint32_t ticket_rotate_s;            /* a new key for session tickets; 0: 3600 */
 };
 
 /*
@@ -60,7 +61,8 @@ int ctl_run(struct ctl *c);
 int ctl_turn(struct ctl *c, int max_ms);
 /* What SIGTERM does. */
 void ctl_stop(struct ctl *c);
-/* After the workers have left their loops: frees the last generation and the policy map. */
+/* After the workers have left their loops: frees the last generation, the policy map and the ticket
+ * keys. */
 void ctl_destroy(struct ctl *c);
 
 #endif

@@ -14,6 +14,7 @@
 #include "dataplane/ctl/loop.h"
 #include "dataplane/policy/map_write.h"
 #include "dataplane/worker.h"
+#include "tls/tls.h"
 
 #define CLIENTS_MAX 16
 /* Octets that wait for a client to read them: above the first no request of its is taken, above the
@@ -139,6 +140,8 @@ struct ctl {
 	bool stop_now;
 	struct loop_watch signals, listener;
 	struct loop_timer second; /* housekeeping */
+	struct tls_tickets *tickets;
+	uint64_t ticket_ns; /* of the last rotation */
 	struct loop_timer drain_timer;
 
 	LIST_HEAD(, client) clients;

@@ -27,6 +27,7 @@
 	X(TLS_IN_INJECTION, "starttls_injection_downstream")            \
 	X(TLS_OUT_STARTED, "tls_upstream_started")                      \
 	X(TLS_OUT_OK, "tls_upstream_ok")                                \
+	X(TLS_OUT_RESUMED, "tls_upstream_resumed")                      \
 	X(TLS_OUT_VERIFIED, "tls_upstream_verified")                    \
 	X(TLS_OUT_FAILED, "tls_upstream_failed")                        \
 	X(TLS_OUT_NOT_OFFERED, "tls_upstream_not_offered")              \

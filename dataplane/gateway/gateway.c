@@ -170,8 +170,10 @@ void gateway_destroy(struct gateway *g)
 		wheel_cancel(g->params.wheel, &u->timer);
 		leg_release(&u->leg);
 	}
-	for (uint32_t i = 0; g->hops && i < GATEWAY_MAX_NEXT_HOPS; i++)
+	for (uint32_t i = 0; g->hops && i < GATEWAY_MAX_NEXT_HOPS; i++) {
 		wheel_cancel(g->params.wheel, &g->hops[i].timer);
+		hop_drop_tickets(&g->hops[i]);
+	}
 	pool_fini(&g->sessions);
 	pool_fini(&g->upstreams);
 	pool_fini(&g->linebufs);

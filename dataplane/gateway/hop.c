@@ -41,13 +41,40 @@ static void hop_drop_idle(struct hop *hop, uint64_t now)
 		upstream_quit(TAILQ_FIRST(&hop->idle), now);
 }
 
+void hop_keep_ticket(struct hop *hop, struct tls_session *ticket)
+{
+	if (hop->ticket_count == HOP_TICKETS_MAX) {
+		tls_session_free(hop->tickets[0]);
+		memmove(&hop->tickets[0], &hop->tickets[1],
+			(HOP_TICKETS_MAX - 1) * sizeof(hop->tickets[0]));
+		hop->ticket_count--;
+	}
+	hop->tickets[hop->ticket_count++] = ticket;
+}
+
+struct tls_session *hop_take_ticket(struct hop *hop)
+{
+	return hop->ticket_count > 0 ? hop->tickets[--hop->ticket_count] : NULL;
+}
+
+void hop_drop_tickets(struct hop *hop)
+{
+	struct tls_session *ticket;
+
+	while ((ticket = hop_take_ticket(hop)))
+		tls_session_free(ticket);
+}
+
 static void hop_configure(struct hop *hop, const struct gateway_next_hop *config, uint64_t now)
 {
 	struct gateway *g = hop->g;
 	struct tls_context *tls = config->client_tls ? config->client_tls[g->params.worker] : NULL;
 
-	if (hop->id == config->id && (hop->level != config->level || hop->tls != tls))
-		hop_drop_idle(hop, now); /* they were made under another verdict */
+	if (hop->id == config->id && (hop->level != config->level || hop->tls != tls)) {
+		/* They were made under another verdict. */
+		hop_drop_idle(hop, now);
+		hop_drop_tickets(hop);
+	}
 	hop->config = config;
 	hop->id = config->id;
 	gateway_copy_text(hop->name, sizeof(hop->name), config->name, strlen(config->name));
@@ -91,6 +118,7 @@ void hop_adopt_generation(struct gateway *g, uint64_t now)
 			continue;
 		wheel_cancel(g->params.wheel, &hop->timer);
 		hop_drop_idle(hop, now);
+		hop_drop_tickets(hop);
 		hop->id = 0;
 	}
 }

@@ -20,6 +20,11 @@ uint32_t hop_common_ext(const struct gateway *g, enum net_side side, uint64_t *s
 void hop_set_up(
 	struct hop *hop, uint32_t ext, uint64_t size_limit, bool tls, bool verified, uint64_t now);
 void hop_set_down(struct hop *hop, const char *why, size_t len, uint64_t now);
+/* A TLS session to resume from, which the hop keeps: made with its present context, name, level. */
+void hop_keep_ticket(struct hop *hop, struct tls_session *ticket);
+/* The newest, now the caller's; NULL: none. */
+struct tls_session *hop_take_ticket(struct hop *hop);
+void hop_drop_tickets(struct hop *hop);
 /* The next health check in `seconds`. */
 void hop_schedule(struct hop *hop, uint32_t seconds, uint64_t now);
 

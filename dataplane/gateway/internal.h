@@ -27,6 +27,7 @@
 
 #define GATEWAY_MAX_NEXT_HOPS 1024 /* per generation; the control thread refuses more */
 #define GATEWAY_MAX_LISTENERS 256
+#define HOP_TICKETS_MAX       8 /* connections that can be opened at once without a full handshake */
 #define GATEWAY_OUT_MAX       8192 /* octets of replies or commands collected before a write */
 #define GATEWAY_REPLY_ROOM    4096 /* room a leg must have before we go on with its peer */
 
@@ -65,8 +66,12 @@ struct hop {
 	uint64_t size_limit;
 	uint32_t active, idle_count;
 	struct upstream_list idle; /* last used first */
-	struct upstream *probe;    /* health check under way */
-	struct wheel_timer timer;  /* next health check */
+	/* To resume from, the newest last; made with `tls`, `name` and `level`, each for one use.
+	 */
+	struct tls_session *tickets[HOP_TICKETS_MAX];
+	uint32_t ticket_count;
+	struct upstream *probe;   /* health check under way */
+	struct wheel_timer timer; /* next health check */
 	char error[GATEWAY_EVENT_TEXT];
 };
 

@@ -62,6 +62,24 @@ static void upstream_leave_idle(struct upstream *u)
 	u->idle = false;
 }
 
+/* What its TLS session has brought to resume from goes to the hop, if a handshake of now would ask
+ * for the same. */
+static void upstream_keep_ticket(struct upstream *u)
+{
+	const struct hop *hop = u->hop;
+	struct tls_session *ticket;
+
+	if (!u->leg.tls)
+		return;
+	ticket = tls_take_session(u->leg.tls);
+	if (!ticket)
+		return;
+	if (hop->config && u->tls_context == hop->tls && u->tls_level == hop->level)
+		hop_keep_ticket(u->hop, ticket);
+	else
+		tls_session_free(ticket);
+}
+
 /* The one way out: the leg is gone or goes here, the object waits for gateway_poll(). */
 static void upstream_finish(struct upstream *u, bool abort, uint64_t now)
 {
@@ -73,6 +91,7 @@ static void upstream_finish(struct upstream *u, bool abort, uint64_t now)
 		upstream_leave_idle(u);
 	else
 		u->hop->active--;
+	upstream_keep_ticket(u);
 	if (abort)
 		leg_abort(&u->leg, now);
 	else
@@ -307,6 +326,7 @@ static void upstream_ready(struct upstream *u, uint64_t now)
 	struct gateway *g = u->g;
 
 	upstream_set_state(u, UPSTREAM_READY);
+	upstream_keep_ticket(u); /* in TLS 1.3 it came before the answer to EHLO */
 	hop_set_up(u->hop, smtp_client_ext(&u->smtp), smtp_client_size_limit(&u->smtp),
 		u->leg.tls != NULL, u->verified, now);
 	if (u->probe) {
@@ -431,8 +451,11 @@ static void upstream_on_starttls(struct upstream *u, const struct smtp_reply *re
 		.names = &name,
 		.name_count = 1,
 		.verify = u->hop->level >= POLICY_VERIFY,
+		.keep_session = true,
 	};
+	struct tls_session *ticket;
 	struct gateway *g = u->g;
+	int ret;
 
 	if (reply->code != 220) {
 		gateway_count(g, GATEWAY_C_TLS_OUT_REFUSED, 1);
@@ -448,11 +471,16 @@ static void upstream_on_starttls(struct upstream *u, const struct smtp_reply *re
 		return;
 	}
 	gateway_count(g, GATEWAY_C_TLS_OUT_STARTED, 1);
-	if (tls_connect(u->hop->tls, &leg_transport, &u->leg, &params, &u->leg.tls) != 0) {
+	ticket = hop_take_ticket(u->hop);
+	params.resume = ticket;
+	ret = tls_connect(u->hop->tls, &leg_transport, &u->leg, &params, &u->leg.tls);
+	tls_session_free(ticket);
+	if (ret != 0) {
 		upstream_fail_text(u, UPSTREAM_FAIL_POOL, "no memory for TLS", now);
 		return;
 	}
 	u->tls_context = u->hop->tls;
+	u->tls_level = u->hop->level;
 	upstream_set_state(u, UPSTREAM_HANDSHAKE);
 	upstream_set_timeout(u, g->gen->timeouts.tls_handshake, now);
 }
@@ -485,6 +513,8 @@ static bool upstream_handshake(struct upstream *u, uint64_t now)
 	gateway_count(g, GATEWAY_C_TLS_OUT_OK, 1);
 	if (info.verified)
 		gateway_count(g, GATEWAY_C_TLS_OUT_VERIFIED, 1);
+	if (info.resumed)
+		gateway_count(g, GATEWAY_C_TLS_OUT_RESUMED, 1);
 	smtp_client_tls_started(&u->smtp);
 	upstream_ehlo(u, UPSTREAM_EHLO_TLS, now);
 	return u->state == UPSTREAM_EHLO_TLS;

@@ -50,9 +50,10 @@ struct upstream {
 	struct tls_context *tls_context; /* that the handshake was made with */
 	const char *version, *cipher;    /* OpenSSL's static names; NULL: plain */
 	enum upstream_state state;
-	bool probe;      /* health check */
-	bool reused;     /* has done a transaction: may turn out to be dead */
-	bool plain_only; /* TLS failed where it is opportunistic */
+	bool probe;                  /* health check */
+	bool reused;                 /* has done a transaction: may turn out to be dead */
+	bool plain_only;             /* TLS failed where it is opportunistic */
+	enum policy_level tls_level; /* likewise */
 	bool verified;
 	bool idle; /* in hop->idle */
 };

@@ -89,17 +89,17 @@ class Client:
             self.extensions[word.upper()] = rest
         return r
 
-    def starttls(self, ctx=None, name=None):
+    def starttls(self, ctx=None, name=None, session=None):
         r = self.command("STARTTLS")
         if r.code == 220:
-            self.handshake(ctx, name)
+            self.handshake(ctx, name, session)
         return r
 
-    def handshake(self, ctx=None, name=None):
+    def handshake(self, ctx=None, name=None, session=None):
         if self.buffer:
             raise AssertionError(f"octets in the clear behind 220: {self.buffer!r}")
         try:
-            self.sock = (ctx or anybody()).wrap_socket(self.sock, server_hostname=name)
+            self.sock = (ctx or anybody()).wrap_socket(self.sock, server_hostname=name, session=session)
         except (ConnectionError, ssl.SSLError) as e:
             raise Closed(str(e)) from None
 

@@ -77,6 +77,43 @@ def profile(world):
     world.settled()
 
 
+@test("tls: a session resumes on any worker and after a reload")
+def resumption(world):
+    with world.sink():
+        world.configure()
+        world.wait_next_hop()
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            ctx = anybody()
+            ctx.minimum_version = ctx.maximum_version = version
+            session = None
+            for i in range(8):  # ports differ, so workers do
+                if i == 4:
+                    world.configure()
+                with Client() as c:
+                    c.banner()
+                    c.ehlo()
+                    equal(c.starttls(ctx, session=session).code, 220, "STARTTLS")
+                    equal(c.ehlo().code, 250, "EHLO")
+                    equal(c.sock.session_reused, i > 0, f"{version.name}, connection {i}: resumed")
+                    session = c.sock.session
+                    c.quit()
+        check(world.stats()["tls_downstream_resumed"] >= 14, "counted")
+    world.settled()
+
+
+@test("tls: a next hop's session is resumed")
+def resumption_inside(world):
+    with world.sink(tls=world.tls(), **INSIDE_TLS):
+        world.configure(next_hops=[world.next_hop(level="encrypt", **{"max-idle": 0})])
+        world.wait_next_hop()
+        before = world.stats()["tls_upstream_resumed"]
+        for _ in range(4):
+            r, _ = try_one(world)
+            equal(r.code, 250, "message")
+        check(world.stats()["tls_upstream_resumed"] >= before + 2, "counted")
+    world.settled()
+
+
 @test("tls: plaintext behind STARTTLS is never taken as if it came protected")
 def injection_downstream(world):
     with world.sink() as sink:

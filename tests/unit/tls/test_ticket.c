@@ -125,6 +125,47 @@ static void test_across_workers_and_rotation(void **state)
 	}
 }
 
+/* Keys that change under two workers' contexts, as the control thread does it. */
+static void test_keys_change_under_contexts(void **state)
+{
+	struct tls_keypair pair = pki_keypair(world->ecdsa);
+	struct tls_server_params params = {.keypairs = &pair, .keypair_count = 1};
+	struct tls_ticket_set *old;
+	struct tls_context *a, *b;
+	char err[256];
+
+	assert_int_equal(tls_tickets_create(&params.tickets), 0);
+	assert_int_equal(tls_server_context_create(world->lib, &params, &a, err, sizeof(err)), 0);
+	assert_int_equal(tls_server_context_create(world->lib2, &params, &b, err, sizeof(err)), 0);
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		struct tls_session *early, *late;
+		bool resumed;
+
+		early = visit(a, version, NULL, &resumed);
+		for (int i = 0; i < 2; i++) {
+			assert_int_equal(tls_tickets_rotate(params.tickets, &old), 0);
+			tls_ticket_set_free(old);
+		}
+		late = visit(b, version, early, &resumed);
+		assert_true(resumed);
+		assert_non_null(late); /* renewed under the new key */
+		tls_session_free(early);
+		early = visit(b, version, late, &resumed);
+		assert_true(resumed);
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(tls_tickets_rotate(params.tickets, &old), 0);
+			tls_ticket_set_free(old);
+		}
+		tls_session_free(visit(a, version, late, &resumed));
+		assert_false(resumed); /* forgotten with its key */
+		tls_session_free(early);
+		tls_session_free(late);
+	}
+	tls_context_free(a);
+	tls_context_free(b);
+	tls_tickets_destroy(params.tickets);
+}
+
 /* A client that comes back again and again stays resumed. */
 static void test_chain_of_resumptions(void **state)
 {
@@ -258,6 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_across_workers_and_rotation),
+		cmocka_unit_test(test_keys_change_under_contexts),
 		cmocka_unit_test(test_chain_of_resumptions),
 		cmocka_unit_test(test_no_keys_no_tickets),
 		cmocka_unit_test(test_bound_to_what_was_asked),

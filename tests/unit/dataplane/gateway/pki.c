@@ -74,14 +74,15 @@ static void write_pair(X509 *cert, EVP_PKEY *key, struct text *chain, struct tex
 	text_take(pem, bio);
 }
 
-static struct tls_context *server(
-	struct tls_lib *lib, const struct text *chain, const struct text *key)
+static struct tls_context *server(struct tls_lib *lib, const struct text *chain,
+	const struct text *key, struct tls_tickets *tickets)
 {
 	struct tls_keypair pair = {
 		.chain = {chain->data, chain->len, "chain"},
 		.key = {key->data, key->len, "key"},
 	};
-	struct tls_server_params params = {.keypairs = &pair, .keypair_count = 1};
+	struct tls_server_params params = {
+		.keypairs = &pair, .keypair_count = 1, .tickets = tickets};
 	struct tls_context *ctx;
 	char err[256];
 
@@ -101,8 +102,9 @@ static struct tls_context *client(struct tls_lib *lib, const struct text *ca)
 	return ctx;
 }
 
-void pki_contexts(struct tls_lib *lib, struct tls_lib *out_lib, struct tls_context **server_ctx,
-	struct tls_context **client_ctx, struct tls_context **hop_ctx, struct tls_context **out_ctx)
+void pki_contexts(struct tls_lib *lib, struct tls_lib *out_lib, struct tls_tickets *tickets,
+	struct tls_context **server_ctx, struct tls_context **client_ctx,
+	struct tls_context **hop_ctx, struct tls_context **out_ctx)
 {
 	EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
 	X509 *ca = make(ca_key, NULL, NULL, "Test CA", NULL);
@@ -114,9 +116,9 @@ void pki_contexts(struct tls_lib *lib, struct tls_lib *out_lib, struct tls_conte
 	write_pair(ca, NULL, &ca_pem, NULL);
 	write_pair(gw, key, &gw_pem, &key_pem);
 	write_pair(hop, NULL, &hop_pem, NULL);
-	*server_ctx = server(lib, &gw_pem, &key_pem);
+	*server_ctx = server(lib, &gw_pem, &key_pem, tickets);
 	*client_ctx = client(lib, &ca_pem);
-	*hop_ctx = server(out_lib, &hop_pem, &key_pem);
+	*hop_ctx = server(out_lib, &hop_pem, &key_pem, tickets);
 	*out_ctx = client(out_lib, NULL);
 	X509_free(ca);
 	X509_free(gw);

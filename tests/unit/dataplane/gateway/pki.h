@@ -8,7 +8,8 @@
 /* The gateway's own server and client contexts (in `lib`), the next hops' server context with a
  * certificate for hop0.example to hop7.example, and a client's context (in `out_lib`). The
  * gateway's client context trusts the CA that signed the hops'. */
-void pki_contexts(struct tls_lib *lib, struct tls_lib *out_lib, struct tls_context **server,
-	struct tls_context **client, struct tls_context **hop, struct tls_context **out);
+void pki_contexts(struct tls_lib *lib, struct tls_lib *out_lib, struct tls_tickets *tickets,
+	struct tls_context **server, struct tls_context **client, struct tls_context **hop,
+	struct tls_context **out);
 
 #endif

@@ -46,6 +46,7 @@ struct peer {
 	struct peer *next;
 	struct tcp_conn *conn;
 	struct tls_conn *tls;
+	struct tls_session *resume;
 	bool connected, paused, eof, reset;
 	size_t len, taken;
 	size_t raw; /* octets of `data` that came before TLS was started here, but are TLS's */
@@ -60,13 +61,15 @@ struct world {
 	struct gateway *gateway;
 	struct gateway_event_ring *events;
 	struct gateway_event last;
-	struct gateway_generation gen;
+	struct gateway_generation gens[2];
+	uint32_t gen_count;
 	struct gateway_listener listener;
 	struct gateway_next_hop hops[MAX_HOPS];
 	char names[MAX_HOPS][16];
 	struct tls_context *server_ctx, *client_ctx, *hop_ctx, *out_ctx;
 	struct tls_context *server_list[1], *client_list[1];
 	struct tls_lib *lib, *out_lib;
+	struct tls_tickets *tickets;
 	struct policy_map *policy;
 	struct tcp_listener *hop_listeners[MAX_HOPS];
 	struct peer *accepted[MAX_HOPS]; /* waiting for world_hop_accept() */
@@ -553,7 +556,7 @@ void peer_reset(struct peer *p)
 
 bool peer_start_tls(struct peer *p, bool server)
 {
-	struct tls_connect_params params = {0};
+	struct tls_connect_params params = {.keep_session = true, .resume = p->resume};
 	struct world *w = p->w;
 	enum tls_status status = TLS_WANT_READ;
 
@@ -570,10 +573,34 @@ bool peer_start_tls(struct peer *p, bool server)
 		world_run(w, 1);
 	}
 	p->connected = true;
+	tls_session_free(p->resume);
+	p->resume = NULL;
 	if (status != TLS_OK)
 		return false;
 	peer_take(p);
 	return true;
+}
+
+bool peer_resume_from(struct peer *p, struct peer *earlier)
+{
+	p->resume = tls_take_session(earlier->tls);
+	return p->resume != NULL;
+}
+
+bool peer_tls_resumed(const struct peer *p)
+{
+	struct tls_info info;
+
+	tls_get_info(p->tls, &info);
+	return info.resumed;
+}
+
+void world_rotate_tickets(struct world *w)
+{
+	struct tls_ticket_set *old;
+
+	assert_int_equal(tls_tickets_rotate(w->tickets, &old), 0);
+	tls_ticket_set_free(old); /* this thread is the only reader */
 }
 
 /* --- Conversations --- */
@@ -674,7 +701,7 @@ static void world_start_eal(void)
 
 static void world_configure(struct world *w)
 {
-	struct gateway_generation *gen = &w->gen;
+	struct gateway_generation *gen = &w->gens[0];
 
 	w->listener = (struct gateway_listener){
 		.id = 1,
@@ -725,6 +752,23 @@ static void world_configure(struct world *w)
 	};
 }
 
+void world_push(struct world *w)
+{
+	struct tls_context *old[] = {w->server_ctx, w->client_ctx, w->hop_ctx, w->out_ctx};
+	struct gateway_generation *gen = &w->gens[++w->gen_count % 2];
+
+	*gen = w->gens[(w->gen_count - 1) % 2];
+	gen->number++;
+	pki_contexts(w->lib, w->out_lib, w->tickets, &w->server_ctx, &w->client_ctx, &w->hop_ctx,
+		&w->out_ctx);
+	w->server_list[0] = w->server_ctx;
+	w->client_list[0] = w->client_ctx;
+	assert_int_equal(gateway_set_generation(w->gateway, gen, w->now), 0);
+	for (size_t i = 0; i < 4; i++)
+		tls_context_free(old[i]);
+	world_settle(w);
+}
+
 struct world *world_new(const struct world_params *params)
 {
 	struct gateway_params gp = {0};
@@ -740,7 +784,9 @@ struct world *world_new(const struct world_params *params)
 	assert_int_equal(gateway_event_ring_create(256, -1, &w->events), 0);
 	assert_int_equal(tls_lib_create(&w->lib), 0);
 	assert_int_equal(tls_lib_create(&w->out_lib), 0);
-	pki_contexts(w->lib, w->out_lib, &w->server_ctx, &w->client_ctx, &w->hop_ctx, &w->out_ctx);
+	assert_int_equal(tls_tickets_create(&w->tickets), 0);
+	pki_contexts(w->lib, w->out_lib, w->tickets, &w->server_ctx, &w->client_ctx, &w->hop_ctx,
+		&w->out_ctx);
 	w->server_list[0] = w->server_ctx;
 	w->client_list[0] = w->client_ctx;
 	assert_int_equal(policy_map_create(&w->policy), 0);
@@ -754,7 +800,7 @@ struct world *world_new(const struct world_params *params)
 	gp.socket_id = -1;
 	assert_int_equal(gateway_create(&gp, &w->gateway), 0);
 	world_configure(w);
-	assert_int_equal(gateway_set_generation(w->gateway, &w->gen, w->now), 0);
+	assert_int_equal(gateway_set_generation(w->gateway, &w->gens[0], w->now), 0);
 	world_settle(w);
 	return w;
 }
@@ -793,6 +839,7 @@ void world_free(struct world *w)
 	tls_context_free(w->client_ctx);
 	tls_context_free(w->hop_ctx);
 	tls_context_free(w->out_ctx);
+	tls_tickets_destroy(w->tickets);
 	tls_lib_destroy(w->lib);
 	tls_lib_destroy(w->out_lib);
 	gateway_event_ring_destroy(w->events);

@@ -80,6 +80,14 @@ void peer_reset(struct peer *p);              /* RST */
 /* TLS on this connection; runs the handshake. True if it succeeded. */
 bool peer_start_tls(struct peer *p, bool server);
 
+/* The next peer_start_tls() offers the session that `earlier` got, still open. False: none came. */
+bool peer_resume_from(struct peer *p, struct peer *earlier);
+bool peer_tls_resumed(const struct peer *p);
+/* A new generation with TLS contexts of its own. */
+void world_push(struct world *w);
+/* A new key for everybody's tickets. */
+void world_rotate_tickets(struct world *w);
+
 /* A whole EHLO conversation of a hop, up to its 250 (health check or session). */
 void hop_greet(struct peer *h, const char *ext);
 /* Client: banner and EHLO. */
