@@ -103,7 +103,7 @@ def resumption(world):
 
 @test("tls: a next hop's session is resumed")
 def resumption_inside(world):
-    with world.sink(tls=world.tls(), **INSIDE_TLS):
+    with world.sink(tls=world.tls()):
         world.configure(next_hops=[world.next_hop(level="encrypt", **{"max-idle": 0})])
         world.wait_next_hop()
         before = world.stats()["tls_upstream_resumed"]
