@@ -75,6 +75,7 @@
 	X(drop_after_fin)                      \
 	X(drop_after_close)                    \
 	X(drop_ooo_limit)                      \
+	X(drop_rx_mbufs)                       \
 	X(drop_recv_budget)                    \
 	X(drop_time_wait)                      \
 	X(drop_time_wait_rst)                  \

@@ -43,8 +43,12 @@ static bool send_lost(struct tcp_stack *s, struct tcp_conn *c, unsigned int *bur
 		return true;
 	while (c->lost_out > 0 && *burst > 0) {
 		r = tcp_record_next_lost(c, r);
-		if (r == NULL || !cwnd_allows(c, RTE_MIN(tcp_record_size(r), c->mss)))
+		if (r == NULL)
 			break;
+		if (!cwnd_allows(c, RTE_MIN(tcp_record_size(r), c->mss))) {
+			c->flags |= TCP_F_CWND_LIMITED;
+			break;
+		}
 		if (!tcp_pace_allows(s, c, now))
 			break;
 		if (!tcp_output_again(s, c, r, now)) {

@@ -224,10 +224,24 @@ static void runs_insert(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segm
 	}
 }
 
+/* Received mbufs stay with us as long as they are unread: of the worker's receive pool the last
+ * eighth is left to the device whatever windows we have offered, and the last quarter to what is in
+ * order. */
+static bool rx_pool_low(const struct tcp_stack *s, const struct rte_mbuf *m, bool in_order)
+{
+	uint32_t size = m->pool->size;
+
+	return s->usage.rx_mbufs >= size - size / (in_order ? 8 : 4);
+}
+
 bool tcp_recv_data(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment *g)
 {
 	uint32_t rcv_nxt = c->rcv_nxt;
 
+	if (rx_pool_low(s, g->m, g->seq == rcv_nxt)) {
+		tcp_count(s, TCP_C_drop_rx_mbufs);
+		return false;
+	}
 	if (g->m->data_len == 0)
 		tcp_segment_trim_front(g, 0); /* the header had an mbuf of its own */
 	if (s->usage.recv_bytes >= s->config.recv_budget) {

@@ -54,6 +54,7 @@ void tcp_syn_free(struct tcp_stack *s, struct tcp_syn *y)
 	tcp_table_remove(s->table, &y->node);
 	y->listener->half_open--;
 	s->usage.half_open--;
+	tcp_listener_release(y->listener);
 	tcp_pool_give(&s->syns, y);
 }
 

@@ -85,6 +85,29 @@ static void test_tx_pool_empty(void **state)
 	assert_true(pair_free(p, true));
 }
 
+/* F-Stack #1076: unread data must not take the last mbufs from the device. */
+static void test_rx_pool_low(void **state)
+{
+	struct pair *p = pair_new(NULL);
+	struct tcp_stack *s = p->h[1].s;
+
+	pair_connect(p);
+	pair_run(p, p->now + SEC);
+	s->usage.rx_mbufs += 4000; /* as if other connections held them */
+	p->app[0].to_send = 10000;
+	app_push(&p->app[0]);
+	pair_run(p, p->now + SEC);
+	assert_int_equal(p->app[1].received, 0);
+	assert_true(counter(p, 1, "drop_rx_mbufs") >= 7);
+	s->usage.rx_mbufs -= 4000; /* they were read */
+	pair_run(p, p->now + 20 * SEC);
+	assert_int_equal(p->app[1].received, 10000);
+	for (int i = 0; i < 2; i++)
+		tcp_abort(p->h[i].s, p->app[i].c, p->now);
+	pair_run(p, p->now + SEC);
+	assert_true(pair_free(p, true));
+}
+
 static void one_conn(struct tcp_config *c)
 {
 	c->max_conns = 1;
@@ -173,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_drop_nth),
 		cmocka_unit_test(test_drop_each),
 		cmocka_unit_test(test_tx_pool_empty),
+		cmocka_unit_test(test_rx_pool_low),
 		cmocka_unit_test(test_conn_pool_empty),
 		cmocka_unit_test(test_time_wait_limits),
 		cmocka_unit_test(test_port_reuse),
