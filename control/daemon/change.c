@@ -301,7 +301,7 @@ static void finish_partner(
 
 	if (rc == 0)
 		rc = store_history_add(
-			store, who, action, c->partner.name, before, after, c->generation);
+			store, who, action, c->partner.name, "", before, after, c->generation);
 	if (rc < 0) {
 		change_fail(c, "internal", store_error(store));
 		return;

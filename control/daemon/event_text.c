@@ -113,6 +113,8 @@ void event_line(const struct ipc_event *e, char out[EVENT_LINE_MAX])
 	add_client(&l, e);
 	add(&l, " level=%s rule=%s gen=%" PRIu64, ipc_level_name(e->level), ipc_rule_name(e->rule),
 		e->generation);
+	if (e->suspended)
+		add(&l, " suspended=yes");
 	if (e->upstream_id != 0) {
 		add_word(&l, "next_hop", e->next_hop);
 		add(&l, " u=%016" PRIx64, e->upstream_id);
@@ -182,5 +184,6 @@ json_t *event_to_json(const struct ipc_event *e)
 			   e->upstream_version, "upstream_cipher", e->upstream_cipher,
 			   "upstream_verified", e->upstream_verified));
 	json_object_set_new(o, "sender", json_text(e->sender));
+	json_object_set_new(o, "suspended", json_boolean(e->suspended));
 	return o;
 }

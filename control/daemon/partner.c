@@ -52,12 +52,93 @@ int partner_set_name(struct partner *p, const char *name, char *err)
 	return rc;
 }
 
+/* Lists longer than this are searched by their index: one partner may have a million domains. */
+#define INDEX_MIN 32
+
+static uint64_t domain_hash(const char *domain)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (; *domain != '\0'; domain++)
+		h = (h ^ (uint8_t)*domain) * 0x100000001b3u;
+	return h ^ h >> 32;
+}
+
+static void index_insert(struct partner *p, size_t position)
+{
+	size_t at = domain_hash(p->domains[position]) & (p->domain_index_size - 1);
+
+	while (p->domain_index[at] != 0)
+		at = (at + 1) & (p->domain_index_size - 1);
+	p->domain_index[at] = (uint32_t)position + 1;
+}
+
+/* Room for one more at half load. -ENOMEM. */
+static int index_grow(struct partner *p)
+{
+	size_t size = p->domain_index_size ? p->domain_index_size : 2 * INDEX_MIN;
+	uint32_t *index;
+
+	if (p->domain_index != NULL && (p->domain_count + 1) * 2 <= p->domain_index_size)
+		return 0;
+	while (size < (p->domain_count + 1) * 2)
+		size *= 2;
+	index = calloc(size, sizeof(*index));
+	if (index == NULL)
+		return -ENOMEM;
+	free(p->domain_index);
+	p->domain_index = index;
+	p->domain_index_size = size;
+	for (size_t i = 0; i < p->domain_count; i++)
+		index_insert(p, i);
+	return 0;
+}
+
+static bool has_domain(const struct partner *p, const char *domain)
+{
+	if (p->domain_index == NULL) {
+		for (size_t i = 0; i < p->domain_count; i++)
+			if (strcmp(p->domains[i], domain) == 0)
+				return true;
+		return false;
+	}
+	for (size_t at = domain_hash(domain);; at++) {
+		uint32_t n = p->domain_index[at & (p->domain_index_size - 1)];
+
+		if (n == 0)
+			return false;
+		if (strcmp(p->domains[n - 1], domain) == 0)
+			return true;
+	}
+}
+
+int partner_append_domain(struct partner *p, const char *domain)
+{
+	size_t n = p->domain_count;
+	char *copy = strdup(domain), **list;
+
+	if (copy == NULL)
+		return -ENOMEM;
+	/* Twice the room at each power of two. */
+	if ((n & (n - 1)) == 0) {
+		list = reallocarray(p->domains, n ? 2 * n : 1, sizeof(*list));
+		if (list == NULL) {
+			free(copy);
+			return -ENOMEM;
+		}
+		p->domains = list;
+	}
+	p->domains[p->domain_count++] = copy;
+	if (p->domain_index != NULL)
+		index_insert(p, n);
+	return 0;
+}
+
 int partner_add_domain(struct partner *p, const char *domain, char *err)
 {
 	char form[CONFIG_DOMAIN_MAX + 2];
 	size_t len = strlen(domain);
 	const char *name;
-	char **list;
 
 	if (len > 1 && domain[len - 1] == '.')
 		len--;
@@ -72,18 +153,11 @@ int partner_add_domain(struct partner *p, const char *domain, char *err)
 			value_quote(domain));
 	if (value_domain(name, err, PARTNER_ERROR_MAX) < 0)
 		return -EINVAL;
-	for (size_t i = 0; i < p->domain_count; i++)
-		if (strcmp(p->domains[i], form) == 0)
-			return 0;
-	list = reallocarray(p->domains, p->domain_count + 1, sizeof(*list));
-	if (list == NULL)
+	if (has_domain(p, form))
+		return 0;
+	if (p->domain_count >= INDEX_MIN && index_grow(p) < 0)
 		return -ENOMEM;
-	p->domains = list;
-	list[p->domain_count] = strdup(form);
-	if (list[p->domain_count] == NULL)
-		return -ENOMEM;
-	p->domain_count++;
-	return 0;
+	return partner_append_domain(p, form);
 }
 
 int partner_add_address(struct partner *p, const char *text, char *err)
@@ -160,8 +234,10 @@ void partner_clear_domains(struct partner *p)
 	for (size_t i = 0; i < p->domain_count; i++)
 		free(p->domains[i]);
 	free(p->domains);
+	free(p->domain_index);
 	p->domains = NULL;
-	p->domain_count = 0;
+	p->domain_index = NULL;
+	p->domain_count = p->domain_index_size = 0;
 }
 
 void partner_clear_addresses(struct partner *p)

@@ -26,11 +26,14 @@ struct partner {
 	char name[PARTNER_NAME_MAX];
 	enum config_level inbound;
 	size_t domain_count, address_count;
+	uint32_t *domain_index; /* hash table of positions + 1, for long lists; NULL: none yet */
+	size_t domain_index_size;
 	char **domains; /* lower case, no trailing dot; "*.example.net": all names below, not itself
 			 */
 	struct prefix *addresses; /* no host bits */
 	char *contact, *notes;    /* never NULL after partner_init() */
 	time_t created, changed;
+	time_t suspended_until; /* of its inbound level, suspension.h; 0: not suspended */
 };
 
 /* An empty record with level `encrypt` (what one makes a partner for). -ENOMEM. */
@@ -40,6 +43,8 @@ void partner_release(struct partner *p);
 /* Each 0, -EINVAL with a text, -ENOMEM. The same domain or prefix twice is taken once. */
 int partner_set_name(struct partner *p, const char *name, char *err);
 int partner_add_domain(struct partner *p, const char *domain, char *err);
+/* As it is, unlike any before it: of the store. */
+int partner_append_domain(struct partner *p, const char *domain);
 int partner_add_address(struct partner *p, const char *prefix, char *err);
 int partner_set_level(struct partner *p, const char *level, char *err);
 int partner_set_contact(struct partner *p, const char *contact, char *err);

@@ -378,6 +378,7 @@ static int make_partner(struct push *p, union push_message *m, const struct part
 		msg->domain_count = (uint32_t)partner->domain_count;
 		msg->prefix_count = (uint32_t)partner->address_count;
 		msg->inbound = (uint8_t)partner->inbound;
+		msg->suspended_until = (uint64_t)partner->suspended_until;
 		ipc_string_set(msg->name, sizeof(msg->name), partner->name);
 		p->part = 1;
 		p->offset = 0;

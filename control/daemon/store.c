@@ -51,6 +51,30 @@ static const char *const store_steps[STORE_SCHEMA] = {
 	" before TEXT,"
 	" after TEXT,"
 	" generation INTEGER NOT NULL);",
+
+	"ALTER TABLE history ADD COLUMN reason TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE history ADD COLUMN undone INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX history_generation ON history (generation);"
+	"CREATE TABLE suspension ("
+	" partner INTEGER NOT NULL REFERENCES partner ON DELETE CASCADE,"
+	" scope TEXT NOT NULL,"
+	" reason TEXT NOT NULL,"
+	" ticket TEXT NOT NULL,"
+	" owner TEXT NOT NULL,"
+	" created INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL,"
+	" PRIMARY KEY (partner, scope)) WITHOUT ROWID;"
+	"CREATE TABLE candidate ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" time INTEGER NOT NULL,"
+	" who TEXT NOT NULL,"
+	" partner TEXT NOT NULL,"
+	" fields TEXT);" /* NULL: delete */
+	/* A commit that reverts by itself unless it is confirmed. */
+	"CREATE TABLE trial (one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" who TEXT NOT NULL,"
+	" generation INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL);",
 };
 
 int store_fail(struct store *s, const char *what)
@@ -61,9 +85,37 @@ int store_fail(struct store *s, const char *what)
 
 int store_prepare(struct store *s, const char *sql, sqlite3_stmt **out)
 {
-	if (sqlite3_prepare_v2(s->db, sql, -1, out, NULL) == SQLITE_OK)
+	unsigned int n = s->statement_count;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (s->statements[i].sql != sql || s->statements[i].used)
+			continue;
+		s->statements[i].used = true;
+		*out = s->statements[i].st;
 		return 0;
-	return store_fail(s, "store");
+	}
+	if (sqlite3_prepare_v2(s->db, sql, -1, out, NULL) != SQLITE_OK)
+		return store_fail(s, "store");
+	if (n < STORE_STATEMENTS_MAX) {
+		s->statements[n].sql = sql;
+		s->statements[n].st = *out;
+		s->statements[n].used = true;
+		s->statement_count++;
+	}
+	return 0;
+}
+
+void store_finish(struct store *s, sqlite3_stmt *st)
+{
+	for (unsigned int i = 0; i < s->statement_count; i++) {
+		if (s->statements[i].st != st)
+			continue;
+		sqlite3_reset(st);
+		sqlite3_clear_bindings(st);
+		s->statements[i].used = false;
+		return;
+	}
+	sqlite3_finalize(st);
 }
 
 int store_exec(struct store *s, const char *sql)
@@ -84,7 +136,7 @@ static int store_number(struct store *s, const char *sql, uint64_t *out)
 		*out = (uint64_t)sqlite3_column_int64(st, 0);
 	else
 		rc = store_fail(s, "store");
-	sqlite3_finalize(st);
+	store_finish(s, st);
 	return rc;
 }
 
@@ -165,6 +217,8 @@ void store_close(struct store *s)
 		return;
 	if (s->open)
 		store_rollback(s);
+	for (unsigned int i = 0; i < s->statement_count; i++)
+		sqlite3_finalize(s->statements[i].st);
 	sqlite3_close(s->db);
 	free(s);
 }
@@ -225,12 +279,12 @@ int store_next_generation(struct store *s, uint64_t floor, uint64_t *out)
 	/* To its end: a statement that stops at its row is not committed. */
 	if (rc == 0 && sqlite3_step(st) != SQLITE_DONE)
 		rc = store_fail(s, "store");
-	sqlite3_finalize(st);
+	store_finish(s, st);
 	return rc;
 }
 
 int store_history_add(struct store *s, const char *who, const char *action, const char *subject,
-	const json_t *before, const json_t *after, uint64_t generation)
+	const char *reason, const json_t *before, const json_t *after, uint64_t generation)
 {
 	char *old = before ? json_dumps(before, JSON_COMPACT) : NULL;
 	char *new = after ? json_dumps(after, JSON_COMPACT) : NULL;
@@ -238,8 +292,9 @@ int store_history_add(struct store *s, const char *who, const char *action, cons
 	int rc;
 
 	rc = store_prepare(s,
-		"INSERT INTO history (time, who, action, subject, before, after, generation)"
-		" VALUES (strftime('%s', 'now'), ?, ?, ?, ?, ?, ?)",
+		"INSERT INTO history (time, who, action, subject, before, after, generation, "
+		"reason)"
+		" VALUES (strftime('%s', 'now'), ?, ?, ?, ?, ?, ?, ?)",
 		&st);
 	if (rc == 0) {
 		sqlite3_bind_text(st, 1, who, -1, SQLITE_STATIC);
@@ -248,9 +303,10 @@ int store_history_add(struct store *s, const char *who, const char *action, cons
 		sqlite3_bind_text(st, 4, old, -1, SQLITE_STATIC);
 		sqlite3_bind_text(st, 5, new, -1, SQLITE_STATIC);
 		sqlite3_bind_int64(st, 6, (sqlite3_int64)generation);
+		sqlite3_bind_text(st, 7, reason, -1, SQLITE_STATIC);
 		if (sqlite3_step(st) != SQLITE_DONE)
 			rc = store_fail(s, "store");
-		sqlite3_finalize(st);
+		store_finish(s, st);
 	}
 	free(old);
 	free(new);
@@ -272,7 +328,8 @@ int store_history(struct store *s, unsigned int limit, json_t **out)
 	int rc, step;
 
 	rc = store_prepare(s,
-		"SELECT time, who, action, subject, before, after, generation FROM history"
+		"SELECT time, who, action, subject, before, after, generation, reason, undone"
+		" FROM history"
 		" ORDER BY id DESC LIMIT ?",
 		&st);
 	if (rc < 0) {
@@ -282,16 +339,18 @@ int store_history(struct store *s, unsigned int limit, json_t **out)
 	sqlite3_bind_int64(st, 1, limit);
 	while ((step = sqlite3_step(st)) == SQLITE_ROW)
 		json_array_append_new(
-			list, json_pack("{s:I, s:s, s:s, s:s, s:o, s:o, s:I}", "time",
+			list, json_pack("{s:I, s:s, s:s, s:s, s:o, s:o, s:I, s:s, s:b}", "time",
 				      (json_int_t)sqlite3_column_int64(st, 0), "who",
 				      (const char *)sqlite3_column_text(st, 1), "action",
 				      (const char *)sqlite3_column_text(st, 2), "subject",
 				      (const char *)sqlite3_column_text(st, 3), "before",
 				      history_column(st, 4), "after", history_column(st, 5),
-				      "generation", (json_int_t)sqlite3_column_int64(st, 6)));
+				      "generation", (json_int_t)sqlite3_column_int64(st, 6),
+				      "reason", (const char *)sqlite3_column_text(st, 7), "undone",
+				      sqlite3_column_int(st, 8)));
 	if (step != SQLITE_DONE)
 		rc = store_fail(s, "store");
-	sqlite3_finalize(st);
+	store_finish(s, st);
 	if (rc < 0)
 		json_decref(list);
 	else

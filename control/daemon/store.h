@@ -19,7 +19,7 @@
 
 struct store;
 
-#define STORE_SCHEMA    2
+#define STORE_SCHEMA    3
 #define STORE_ERROR_MAX 256
 
 /*
@@ -53,9 +53,10 @@ int store_partner_count(
 int store_partner_put(struct store *s, struct partner *p);
 int store_partner_delete(struct store *s, uint32_t id);
 
-/* What was done: `before` and `after` NULL where there is none. */
+/* What was done and why; `before` and `after` NULL where there is none. What one commit did has one
+ * generation. */
 int store_history_add(struct store *s, const char *who, const char *action, const char *subject,
-	const json_t *before, const json_t *after, uint64_t generation);
+	const char *reason, const json_t *before, const json_t *after, uint64_t generation);
 /* Newest first, an array of objects. */
 int store_history(struct store *s, unsigned int limit, json_t **out);
 

@@ -7,11 +7,13 @@
 
 #include "control/daemon/store_private.h"
 
-#define PARTNER_COLUMNS "id, name, inbound, contact, notes, created, changed"
+#define PARTNER_COLUMNS                                                         \
+	"id, name, inbound, contact, notes, created, changed,"                  \
+	" ifnull((SELECT expires FROM suspension WHERE suspension.partner = id" \
+	" AND scope = 'inbound'), 0)"
 
 static int load_domains(struct store *s, struct partner *p)
 {
-	char err[PARTNER_ERROR_MAX] = "";
 	sqlite3_stmt *st;
 	int rc, step;
 
@@ -21,12 +23,12 @@ static int load_domains(struct store *s, struct partner *p)
 		return rc;
 	sqlite3_bind_int64(st, 1, p->id);
 	while (rc == 0 && (step = sqlite3_step(st)) == SQLITE_ROW)
-		rc = partner_add_domain(p, (const char *)sqlite3_column_text(st, 0), err);
+		rc = partner_append_domain(p, (const char *)sqlite3_column_text(st, 0));
 	if (rc < 0)
-		snprintf(s->error, sizeof(s->error), "store: partner %s: %.150s", p->name, err);
+		snprintf(s->error, sizeof(s->error), "store: partner %s: out of memory", p->name);
 	else if (step != SQLITE_DONE)
 		rc = store_fail(s, "store");
-	sqlite3_finalize(st);
+	store_finish(s, st);
 	return rc;
 }
 
@@ -56,7 +58,7 @@ static int load_addresses(struct store *s, struct partner *p)
 	}
 	if (rc == 0 && step != SQLITE_DONE)
 		rc = store_fail(s, "store");
-	sqlite3_finalize(st);
+	store_finish(s, st);
 	return rc;
 }
 
@@ -69,7 +71,7 @@ static int load_partner(struct store *s, sqlite3_stmt *st, struct partner *out)
 
 	rc = partner_init(&p);
 	if (rc < 0) {
-		sqlite3_finalize(st);
+		store_finish(s, st);
 		return rc;
 	}
 	step = sqlite3_step(st);
@@ -84,6 +86,7 @@ static int load_partner(struct store *s, sqlite3_stmt *st, struct partner *out)
 			rc = partner_set_notes(&p, (const char *)sqlite3_column_text(st, 4), err);
 		p.created = sqlite3_column_int64(st, 5);
 		p.changed = sqlite3_column_int64(st, 6);
+		p.suspended_until = sqlite3_column_int64(st, 7);
 		if (rc < 0)
 			snprintf(
 				s->error, sizeof(s->error), "store: partner %u: %.150s", p.id, err);
@@ -93,7 +96,7 @@ static int load_partner(struct store *s, sqlite3_stmt *st, struct partner *out)
 	} else {
 		rc = store_fail(s, "store");
 	}
-	sqlite3_finalize(st);
+	store_finish(s, st);
 	if (rc == 0)
 		rc = load_domains(s, &p);
 	if (rc == 0)
@@ -145,7 +148,7 @@ int store_partner_count(struct store *s, uint64_t *partners, uint64_t *domains, 
 	} else {
 		rc = store_fail(s, "store");
 	}
-	sqlite3_finalize(st);
+	store_finish(s, st);
 	return rc;
 }
 
@@ -159,33 +162,34 @@ static int tell_owner(struct store *s, sqlite3_stmt *st, const char *what)
 			(const char *)sqlite3_column_text(st, 0));
 		rc = -EEXIST;
 	}
-	sqlite3_finalize(st);
+	store_finish(s, st);
 	return rc;
 }
 
 static int put_domain(struct store *s, const struct partner *p, size_t i)
 {
 	sqlite3_stmt *st;
-	int rc;
+	int rc, step;
 
-	rc = store_prepare(s,
-		"SELECT name FROM partner JOIN partner_domain ON partner = id WHERE domain = ?",
-		&st);
-	if (rc < 0)
-		return rc;
-	sqlite3_bind_text(st, 1, p->domains[i], -1, SQLITE_STATIC);
-	rc = tell_owner(s, st, p->domains[i]);
-	if (rc == 0)
-		rc = store_prepare(s, "INSERT INTO partner_domain VALUES (?, ?, ?)", &st);
+	rc = store_prepare(s, "INSERT INTO partner_domain VALUES (?, ?, ?)", &st);
 	if (rc < 0)
 		return rc;
 	sqlite3_bind_text(st, 1, p->domains[i], -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 2, p->id);
 	sqlite3_bind_int64(st, 3, (sqlite3_int64)i);
-	if (sqlite3_step(st) != SQLITE_DONE)
+	step = sqlite3_step(st);
+	if (step != SQLITE_DONE)
 		rc = store_fail(s, "store");
-	sqlite3_finalize(st);
-	return rc;
+	store_finish(s, st);
+	if (step != SQLITE_CONSTRAINT)
+		return rc;
+	if (store_prepare(s,
+		    "SELECT name FROM partner JOIN partner_domain ON partner = id"
+		    " WHERE domain = ?",
+		    &st) < 0)
+		return rc;
+	sqlite3_bind_text(st, 1, p->domains[i], -1, SQLITE_STATIC);
+	return tell_owner(s, st, p->domains[i]) == -EEXIST ? -EEXIST : rc;
 }
 
 static int put_address(struct store *s, const struct partner *p, size_t i)
@@ -215,7 +219,7 @@ static int put_address(struct store *s, const struct partner *p, size_t i)
 	sqlite3_bind_int64(st, 4, (sqlite3_int64)i);
 	if (sqlite3_step(st) != SQLITE_DONE)
 		rc = store_fail(s, "store");
-	sqlite3_finalize(st);
+	store_finish(s, st);
 	return rc;
 }
 
@@ -254,7 +258,7 @@ static int put_row(struct store *s, struct partner *p)
 		snprintf(s->error, sizeof(s->error), "no such partner");
 		rc = -ENOENT;
 	}
-	sqlite3_finalize(st);
+	store_finish(s, st);
 	return rc;
 }
 
@@ -268,7 +272,7 @@ static int delete_by_id(struct store *s, const char *sql, uint32_t id)
 	sqlite3_bind_int64(st, 1, id);
 	if (sqlite3_step(st) != SQLITE_DONE)
 		rc = store_fail(s, "store");
-	sqlite3_finalize(st);
+	store_finish(s, st);
 	return rc;
 }
 

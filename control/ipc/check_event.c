@@ -29,7 +29,7 @@ static const char *check_one(const struct ipc_event *e)
 	if (e->side > IPC_INSIDE)
 		return "side out of range";
 	if (!IPC_BOOL(e->client_tls) || !IPC_BOOL(e->upstream_tls) ||
-		!IPC_BOOL(e->upstream_verified) || !IPC_BOOL(e->up))
+		!IPC_BOOL(e->upstream_verified) || !IPC_BOOL(e->up) || !IPC_BOOL(e->suspended))
 		return "flag out of range";
 	if (!IPC_RESERVED(e->reserved))
 		return "reserved field not zero";

@@ -77,7 +77,8 @@ struct ipc_event {
 	uint8_t upstream_tls;
 	uint8_t upstream_verified;
 	uint8_t up;
-	uint8_t reserved[2];
+	uint8_t suspended; /* without a suspension `level` would have been higher */
+	uint8_t reserved[1];
 	struct ipc_addr client;
 	char client_version[8];
 	char upstream_version[8];

@@ -23,7 +23,7 @@
 
 #define IPC_SOCKET_PATH "/run/postgate/dataplane.sock"
 #define IPC_MAGIC       0x43504750u /* "PGPC" in memory on little endian */
-#define IPC_VERSION     1
+#define IPC_VERSION     2
 #define IPC_MESSAGE_MAX 32768 /* octets, header included */
 #define IPC_REPLY       0x8000
 

@@ -36,6 +36,9 @@ struct ipc_partner_set {
 	uint32_t prefix_count;
 	uint8_t inbound; /* none, may, encrypt */
 	uint8_t reserved[3];
+	/* CLOCK_REALTIME in seconds: `inbound` counts as `may` at most before it, and in full from
+	 * then on even if this postgated never comes back; 0: no suspension. */
+	uint64_t suspended_until;
 	char name[IPC_PARTNER_NAME_MAX]; /* not "" */
 };
 
@@ -71,7 +74,7 @@ struct ipc_partner_delete {
 };
 
 _Static_assert(sizeof(struct ipc_defaults) == 24, "layout");
-_Static_assert(sizeof(struct ipc_partner_set) == 32 + 64, "layout");
+_Static_assert(sizeof(struct ipc_partner_set) == 40 + 64, "layout");
 _Static_assert(sizeof(struct ipc_partner_domains) == 24, "layout");
 _Static_assert(sizeof(struct ipc_partner_prefixes) == 24, "layout");
 _Static_assert(sizeof(struct ipc_partner_delete) == 24, "layout");

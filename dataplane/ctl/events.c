@@ -73,6 +73,7 @@ static void fill(struct ipc_event *out, const struct gateway_event *e)
 	out->upstream_tls = e->upstream_tls;
 	out->upstream_verified = e->upstream_verified;
 	out->up = e->up;
+	out->suspended = e->suspended;
 	memcpy(out->client.b, e->client.b, sizeof(out->client.b));
 	COPY(client_version);
 	COPY(upstream_version);

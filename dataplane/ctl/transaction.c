@@ -125,6 +125,8 @@ static int add_partner(struct transaction *t, const struct ipc_partner_set *m, c
 		return config_fail(err, rc, "partner %s (%u) is set twice", m->name, m->id);
 	if (rc < 0)
 		return config_fail(err, rc, "partner %s: %s", m->name, strerror(-rc));
+	if (m->suspended_until != 0)
+		policy_txn_suspend(t->policy, m->id, m->suspended_until);
 	t->partner = m->id;
 	t->domains_due = m->domain_count;
 	t->prefixes_due = m->prefix_count;

@@ -49,7 +49,7 @@ struct gateway_event {
 	uint8_t kind, outcome, level, rule, side;
 	uint8_t recipients; /* accepted, saturated at 255 */
 	uint8_t worker;
-	bool client_tls, upstream_tls, upstream_verified, up;
+	bool client_tls, upstream_tls, upstream_verified, up, suspended;
 	struct ip_addr client;
 	char client_version[8], upstream_version[8]; /* "TLSv1.3" */
 	char client_cipher[32], upstream_cipher[32];

@@ -116,6 +116,7 @@ void log_message(struct session *s, enum gateway_outcome outcome, uint16_t code,
 	e->recipients = s->accepted > 255 ? 255 : (uint8_t)s->accepted;
 	e->level = (uint8_t)s->verdict.level;
 	e->rule = (uint8_t)s->verdict.rule;
+	e->suspended = s->verdict.suspended;
 	e->partner_id = s->verdict.partner_id;
 	log_copy(e->partner, sizeof(e->partner), s->verdict.partner);
 	e->upstream_tls = s->up_version != NULL;

@@ -287,7 +287,7 @@ void transaction_mail(struct session *s, const struct smtp_mail *mail, uint64_t 
 	}
 	if (s->to == NET_INSIDE) {
 		policy_inbound(g->gen->policy, mail->from.domain.data, mail->from.domain.len,
-			&s->client, &s->verdict);
+			&s->client, gateway_realtime(g, now) / SECOND, &s->verdict);
 		if (!transaction_allowed(s, now)) {
 			transaction_clear(s);
 			return;

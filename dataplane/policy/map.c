@@ -157,13 +157,21 @@ static const struct policy_record *record_at(const struct policy_partner *p, uin
 	return r;
 }
 
+/* What the partner's mail must have at this instant. */
+static enum policy_level level_at(const struct policy_record *r, uint64_t now)
+{
+	return now < r->suspended_until && r->inbound > POLICY_MAY ? POLICY_MAY
+								   : (enum policy_level)r->inbound;
+}
+
 void policy_inbound(const struct policy_map *map, const char *domain, size_t domain_len,
-	const struct ip_addr *client, struct policy_verdict *verdict)
+	const struct ip_addr *client, uint64_t now, struct policy_verdict *verdict)
 {
 	/* Acquire, where rcu_dereference() would be enough for the pointer itself: the bit maps and
 	 * tables do not depend on it. */
 	const struct policy_snapshot *s = __atomic_load_n(&map->snapshot, __ATOMIC_ACQUIRE);
 	const struct policy_record *r = NULL, *r2;
+	enum policy_level full = POLICY_NONE; /* as if nothing were suspended */
 	const struct policy_node *d, *a;
 	bool owned;
 
@@ -175,6 +183,7 @@ void policy_inbound(const struct policy_map *map, const char *domain, size_t dom
 	d = find_domain(map, domain, domain_len, s->version);
 	if (d != NULL) {
 		r = record_at(d->partner, s->version);
+		full = (enum policy_level)r->inbound;
 		verdict->rule = d->kind == POLICY_KIND_WILDCARD ? POLICY_RULE_DOMAIN_WILDCARD
 								: POLICY_RULE_DOMAIN;
 		verdict->partner_id = d->partner->id;
@@ -183,7 +192,9 @@ void policy_inbound(const struct policy_map *map, const char *domain, size_t dom
 	verdict->identified = owned;
 	if (a != NULL) {
 		r2 = record_at(a->partner, s->version);
-		if (r == NULL || r2->inbound > r->inbound) {
+		if (r2->inbound > full)
+			full = (enum policy_level)r2->inbound;
+		if (r == NULL || level_at(r2, now) > level_at(r, now)) {
 			r = r2;
 			verdict->rule = POLICY_RULE_ADDRESS;
 			verdict->identified = true;
@@ -191,7 +202,8 @@ void policy_inbound(const struct policy_map *map, const char *domain, size_t dom
 		}
 	}
 	if (r != NULL) {
-		verdict->level = (enum policy_level)r->inbound;
+		verdict->level = level_at(r, now);
+		verdict->suspended = full > verdict->level;
 		memcpy(verdict->partner, r->name, sizeof(verdict->partner));
 	}
 }

@@ -41,6 +41,7 @@ struct policy_verdict {
 	enum policy_level level; /* that the client's leg must have */
 	enum policy_rule rule;
 	bool identified;               /* the client's address is one of this partner's */
+	bool suspended;                /* without a suspension the level would be higher */
 	uint32_t partner_id;           /* 0: stranger */
 	char partner[POLICY_NAME_MAX]; /* "" for a stranger */
 	uint64_t generation;
@@ -51,9 +52,10 @@ struct policy_map;
 /*
  * Verdict for a sender domain (any case, no trailing dot; len 0: null reverse-path or unknown) and
  * a client address. A partner found by domain and one found by address: the stronger level wins,
- * the domain's on a tie.
+ * the domain's on a tie. `now` is CLOCK_REALTIME in seconds: a suspension past its expiry lifts
+ * nothing, whether or not anybody came to end it.
  */
 void policy_inbound(const struct policy_map *map, const char *domain, size_t domain_len,
-	const struct ip_addr *client, struct policy_verdict *verdict);
+	const struct ip_addr *client, uint64_t now, struct policy_verdict *verdict);
 
 #endif

@@ -317,6 +317,16 @@ static struct policy_partner *partner_set(const struct policy_txn *txn, uint32_t
 	return p == NULL || p->next_record == NULL ? NULL : p;
 }
 
+int policy_txn_suspend(struct policy_txn *txn, uint32_t id, uint64_t until)
+{
+	struct policy_partner *p = partner_set(txn, id);
+
+	if (p == NULL)
+		return -ENOENT;
+	p->next_record->suspended_until = until;
+	return 0;
+}
+
 int policy_txn_add_domain(struct policy_txn *txn, uint32_t id, const char *domain, size_t len)
 {
 	struct policy_partner *p = partner_set(txn, id);

@@ -42,6 +42,9 @@ int policy_txn_reset(struct policy_txn *txn);
  */
 int policy_txn_set(
 	struct policy_txn *txn, uint32_t id, const char *name, enum policy_level inbound);
+/* The partner that this transaction set: nothing above `may` is asked of it before `until`
+ * (CLOCK_REALTIME, seconds). -ENOENT. */
+int policy_txn_suspend(struct policy_txn *txn, uint32_t id, uint64_t until);
 /* "example.org" or "*.example.org", any case, one trailing dot allowed. -ENOENT: partner not set in
  * this transaction; -EINVAL: no domain; -ENOMEM. The same one twice is taken once. */
 int policy_txn_add_domain(struct policy_txn *txn, uint32_t id, const char *domain, size_t len);

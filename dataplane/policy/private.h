@@ -68,7 +68,8 @@ struct policy_snapshot {
 struct policy_record {
 	const struct policy_record *older; // read only by readers of a version before `added`
 	uint32_t added;
-	uint8_t inbound; /* enum policy_level */
+	uint8_t inbound;          /* enum policy_level */
+	uint64_t suspended_until; /* CLOCK_REALTIME seconds: `may` at most before it; 0: never */
 	char name[POLICY_NAME_MAX];
 };
 

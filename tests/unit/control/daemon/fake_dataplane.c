@@ -129,7 +129,9 @@ static void partner_item(struct fake *f)
 		abort();
 	switch (in.header.type) {
 	case IPC_PARTNER_SET:
-		*p = (struct fake_partner){.id = set->id, .inbound = set->inbound};
+		*p = (struct fake_partner){.id = set->id,
+			.inbound = set->inbound,
+			.suspended_until = set->suspended_until};
 		memcpy(p->name, set->name, sizeof(p->name));
 		break;
 	case IPC_PARTNER_DOMAINS:

@@ -22,6 +22,7 @@ struct fake_state {
 	struct fake_partner {
 		uint32_t id;
 		uint8_t inbound;
+		uint64_t suspended_until;
 		char name[IPC_PARTNER_NAME_MAX];
 		unsigned int domains, prefixes;
 	} partners[FAKE_PARTNERS];

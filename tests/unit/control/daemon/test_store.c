@@ -247,7 +247,7 @@ static void test_transaction(void **state)
 	put(s, "one", "{\"domain\": [\"a.example\"]}");
 	assert_int_equal(store_next_generation(s, 0, &m), 0);
 	assert_int_equal(m, n + 1);
-	assert_int_equal(store_history_add(s, "root", "set", "one", NULL, NULL, m), 0);
+	assert_int_equal(store_history_add(s, "root", "set", "one", "", NULL, NULL, m), 0);
 	store_rollback(s);
 	assert_int_equal(store_partner_get(s, "one", &p), -ENOENT);
 	assert_int_equal(store_generation(s, &m), 0);
@@ -259,7 +259,7 @@ static void test_transaction(void **state)
 	assert_int_equal(store_begin(s), 0);
 	put(s, "one", "{\"domain\": [\"a.example\"]}");
 	assert_int_equal(store_next_generation(s, 0, &m), 0);
-	assert_int_equal(store_history_add(s, "root", "set", "one", NULL, NULL, m), 0);
+	assert_int_equal(store_history_add(s, "root", "set", "one", "", NULL, NULL, m), 0);
 	assert_int_equal(store_commit(s), 0);
 	/* A transaction that was open when we died is not there. */
 	assert_int_equal(store_begin(s), 0);
@@ -294,6 +294,9 @@ static void sql(const char *text)
 	sqlite3_close(db);
 }
 
+/* Tables of the steps after the second. */
+#define LATER "DROP TABLE suspension; DROP TABLE candidate; DROP TABLE trial;"
+
 /* A store of the first schema is brought up to date with what it holds. */
 static void test_migration(void **state)
 {
@@ -303,12 +306,12 @@ static void test_migration(void **state)
 
 	put(s, "one", "{\"domain\": [\"a.example\"]}");
 	store_close(s);
-	sql("DROP TABLE history; PRAGMA user_version = 1");
+	sql("DROP TABLE history;" LATER "PRAGMA user_version = 1");
 	s = open_store();
 	assert_int_equal(store_partner_get(s, "one", &p), 0);
 	assert_string_equal(p.domains[0], "a.example");
 	partner_release(&p);
-	assert_int_equal(store_history_add(s, "root", "set", "one", NULL, NULL, 1), 0);
+	assert_int_equal(store_history_add(s, "root", "set", "one", "", NULL, NULL, 1), 0);
 	assert_int_equal(store_history(s, 10, &list), 0);
 	assert_int_equal(json_array_size(list), 1);
 	json_decref(list);
@@ -326,7 +329,7 @@ static void test_migration_fails(void **state)
 	sql("PRAGMA user_version = 1");
 	assert_int_equal(store_open(path, &s, err), -EIO);
 	assert_non_null(strstr(err, path));
-	sql("DROP TABLE history");
+	sql("DROP TABLE history;" LATER);
 	s = open_store();
 	store_close(s);
 }

@@ -257,7 +257,7 @@ static uint32_t whose(const char *domain)
 	struct ip_addr a = {.b = {1}};
 	struct policy_verdict v;
 
-	policy_inbound(fake_group.generation->policy, domain, strlen(domain), &a, &v);
+	policy_inbound(fake_group.generation->policy, domain, strlen(domain), &a, 1000, &v);
 	assert_int_equal(v.generation, fake_group.generation->number);
 	return v.partner_id;
 }

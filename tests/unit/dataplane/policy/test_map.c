@@ -109,7 +109,7 @@ static struct policy_verdict ask(const char *d, const char *client)
 	struct ip_addr a = addr(client);
 
 	memset(&v, 0xa5, sizeof(v));
-	policy_inbound(map, d, strlen(d), &a, &v);
+	policy_inbound(map, d, strlen(d), &a, 1000, &v);
 	return v;
 }
 
@@ -585,13 +585,71 @@ static int measure(unsigned int n)
 		int len = snprintf(name, sizeof(name), "x.%u-company.example.org",
 			(unsigned int)(i * UINT64_C(2654435761) % n));
 
-		policy_inbound(map, name, (size_t)len, &a, &v);
+		policy_inbound(map, name, (size_t)len, &a, 1000, &v);
 		hits += v.partner_id != 0;
 	}
 	t1 = seconds();
 	printf("lookup %.0f ns (snprintf included), %u hits\n", (t1 - t0) * 1000, hits);
 	policy_map_destroy(map);
 	return 0;
+}
+
+static struct policy_verdict ask_at(const char *d, const char *client, uint64_t now)
+{
+	struct policy_verdict v;
+	struct ip_addr a = addr(client);
+
+	policy_inbound(map, d, strlen(d), &a, now, &v);
+	return v;
+}
+
+/* A suspension lifts the level to `may` until its second, and ends without anybody's help. */
+static void test_suspended(void **state)
+{
+	struct policy_verdict v;
+	struct policy_txn *txn;
+
+	assert_int_equal(policy_txn_begin(map, 1, &txn), 0);
+	assert_int_equal(policy_txn_suspend(txn, 1, 500), -ENOENT);
+	assert_int_equal(policy_txn_set(txn, 1, "bank", POLICY_ENCRYPT), 0);
+	assert_int_equal(policy_txn_suspend(txn, 1, 500), 0);
+	domain(txn, 1, "bank.example");
+	assert_int_equal(prefix(txn, 1, "192.0.2.0/24"), 0);
+	assert_int_equal(policy_txn_set(txn, 2, "shop", POLICY_ENCRYPT), 0);
+	domain(txn, 2, "shop.example");
+	assert_int_equal(policy_txn_set(txn, 3, "lax", POLICY_NONE), 0);
+	assert_int_equal(policy_txn_suspend(txn, 3, 500), 0);
+	domain(txn, 3, "lax.example");
+	commit(txn);
+
+	v = ask_at("bank.example", NOBODY, 499);
+	assert_int_equal(v.level, POLICY_MAY);
+	assert_true(v.suspended);
+	assert_int_equal(v.partner_id, 1);
+	v = ask_at("bank.example", NOBODY, 500);
+	assert_int_equal(v.level, POLICY_ENCRYPT);
+	assert_false(v.suspended);
+	/* It lifts, it does not raise. */
+	v = ask_at("lax.example", NOBODY, 1);
+	assert_int_equal(v.level, POLICY_NONE);
+	assert_false(v.suspended);
+	/* Another partner's mail from the suspended one's address is not lifted ... */
+	v = ask_at("shop.example", "192.0.2.1", 1);
+	assert_int_equal(v.level, POLICY_ENCRYPT);
+	assert_int_equal(v.partner_id, 2);
+	assert_false(v.suspended);
+	/* ... and what only the suspended one's address would have refused is marked as such. */
+	v = ask_at("lax.example", "192.0.2.1", 1);
+	assert_int_equal(v.level, POLICY_MAY);
+	assert_int_equal(v.partner_id, 1);
+	assert_true(v.suspended);
+
+	/* Set anew without it: it is over. */
+	assert_int_equal(policy_txn_begin(map, 2, &txn), 0);
+	assert_int_equal(policy_txn_set(txn, 1, "bank", POLICY_ENCRYPT), 0);
+	domain(txn, 1, "bank.example");
+	commit(txn);
+	assert_int_equal(ask_at("bank.example", NOBODY, 1).level, POLICY_ENCRYPT);
 }
 
 int main(int argc, char **argv)
@@ -605,6 +663,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_conflict, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reset_and_delete, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_suspended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_model, setup, teardown),
 	};
 	int rc;

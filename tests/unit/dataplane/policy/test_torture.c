@@ -83,7 +83,7 @@ static void *reader(void *arg)
 			char domain[32];
 
 			key_query(k, domain, sizeof(domain), &client);
-			policy_inbound(map, domain, strlen(domain), &client, &v);
+			policy_inbound(map, domain, strlen(domain), &client, 1000, &v);
 			if (v.generation < last)
 				fail("went back", v.generation, k, (uint32_t)v.generation,
 					(uint32_t)last);
