@@ -35,7 +35,9 @@ static char *encrypted_key(EVP_PKEY *key, bool traditional)
 				   (const unsigned char *)"secret", 6, NULL, NULL);
 	assert_int_equal(ok, 1);
 	len = BIO_get_mem_data(bio, &data);
-	text = strndup(data, (size_t)len);
+	text = malloc((size_t)len + 1);
+	memcpy(text, data, (size_t)len);
+	text[len] = '\0';
 	BIO_free(bio);
 	return text;
 }
