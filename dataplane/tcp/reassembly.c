@@ -244,7 +244,12 @@ bool tcp_recv_data(struct tcp_stack *s, struct tcp_conn *c, struct tcp_segment *
 	}
 	if (g->m->data_len == 0)
 		tcp_segment_trim_front(g, 0); /* the header had an mbuf of its own */
-	if (s->usage.recv_bytes >= s->config.recv_budget) {
+	/* Beyond the budget everyone still gets a little, or those whose data is read at once (a
+	 * command, an answer) would stand still because of those whose next hop is slow; and the
+	 * segment that fills a hole is never the one that is refused. What that
+	 * can add up to is bounded by the pool, above. */
+	if (s->usage.recv_bytes >= s->config.recv_budget &&
+		(g->seq != rcv_nxt || c->rcvq_bytes >= TCP_RECV_LEAST)) {
 		tcp_count(s, TCP_C_drop_recv_budget);
 		return false;
 	}

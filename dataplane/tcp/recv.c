@@ -77,8 +77,12 @@ size_t tcp_read(struct tcp_stack *s, struct tcp_conn *c, void *buf, size_t len)
 /* Where the right edge could be if it moved now. */
 static uint32_t edge_wanted(const struct tcp_conn *c)
 {
-	uint32_t room = c->rcv_buf > c->rcvq_bytes ? c->rcv_buf - c->rcvq_bytes : 0;
-	uint32_t most = 65535u << c->rcv_wscale;
+	const struct tcp_stack *s = c->stack;
+	uint32_t limit = c->rcv_buf, room, most = 65535u << c->rcv_wscale;
+
+	if (s->usage.recv_bytes > s->config.recv_budget / 2)
+		limit = RTE_MIN(limit, TCP_RECV_PRESSURE);
+	room = limit > c->rcvq_bytes ? limit - c->rcvq_bytes : 0;
 
 	return c->rcv_nxt + RTE_MIN(room, most);
 }

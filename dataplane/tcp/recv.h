@@ -10,6 +10,10 @@
 /* Payloads up to this are copied behind the last mbuf if they fit, so that a peer that sends tiny
  * segments cannot pin an mbuf with each. */
 #define TCP_COALESCE_MAX 1024
+/* What a connection may hold when the worker's budget is used up, and the window that it offers
+ * while more than half of the budget is. */
+#define TCP_RECV_LEAST    4096u
+#define TCP_RECV_PRESSURE 16384u
 
 /*
  * Takes a payload that is inside the window and not before rcv_nxt (g->m is taken or left to the

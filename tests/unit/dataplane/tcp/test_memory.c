@@ -108,6 +108,33 @@ static void test_rx_pool_low(void **state)
 	assert_true(pair_free(p, true));
 }
 
+/* Others hold the whole budget: small things still get through, windows are small. */
+static void test_recv_pressure(void **state)
+{
+	struct pair *p = pair_new(NULL);
+	struct tcp_stack *s = p->h[1].s;
+
+	pair_connect(p);
+	pair_run(p, p->now + SEC);
+	s->usage.recv_bytes += s->config.recv_budget;
+	p->app[0].to_send = 200000;
+	app_push(&p->app[0]);
+	pair_run(p, p->now + 60 * SEC);
+	assert_int_equal(p->app[1].received, 200000);
+	assert_true(tcp_conn_rcv_wnd(p->app[1].c) <= 32768);
+	p->app[1].no_read = true;
+	p->app[0].to_send = 300000;
+	app_push(&p->app[0]);
+	pair_run(p, p->now + 10 * SEC);
+	assert_in_range(tcp_readable(p->app[1].c), 4096, 4096 + 1460);
+	assert_true(counter(p, 1, "drop_recv_budget") > 0);
+	s->usage.recv_bytes -= s->config.recv_budget;
+	for (int i = 0; i < 2; i++)
+		tcp_abort(p->h[i].s, p->app[i].c, p->now);
+	pair_run(p, p->now + SEC);
+	assert_true(pair_free(p, true));
+}
+
 static void one_conn(struct tcp_config *c)
 {
 	c->max_conns = 1;
@@ -197,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_drop_each),
 		cmocka_unit_test(test_tx_pool_empty),
 		cmocka_unit_test(test_rx_pool_low),
+		cmocka_unit_test(test_recv_pressure),
 		cmocka_unit_test(test_conn_pool_empty),
 		cmocka_unit_test(test_time_wait_limits),
 		cmocka_unit_test(test_port_reuse),
