@@ -6,7 +6,8 @@
 
 #include "tls/internal.h"
 
-int tls_keypair_check(const struct tls_keypair *pair, time_t *not_after, char *err, size_t err_size)
+int tls_keypair_check(const struct tls_keypair *pair, time_t *not_before, time_t *not_after,
+	char *err, size_t err_size)
 {
 	const char *name = pair->chain.name != NULL ? pair->chain.name : "PEM";
 	time_t begin = 0, end = 0, now = time(NULL);
@@ -18,6 +19,8 @@ int tls_keypair_check(const struct tls_keypair *pair, time_t *not_after, char *e
 		return ret;
 	ret = tls_keypair_use(ssl_ctx, NULL, pair, &begin, &end, err, err_size);
 	SSL_CTX_free(ssl_ctx);
+	if (not_before != NULL)
+		*not_before = begin;
 	if (not_after != NULL)
 		*not_after = end;
 	if (ret != 0)

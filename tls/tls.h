@@ -99,11 +99,11 @@ int tls_client_context_create(struct tls_lib *lib, const struct tls_client_param
 /* Connections that use it keep it alive. */
 void tls_context_free(struct tls_context *ctx);
 /* Checks chain and key without a lib of a worker (postgated's configuration check): parse, match,
- * validity. Fills in the leaf's notAfter. -EINVAL: unusable; -EKEYEXPIRED: usable but expired, and
- * -EKEYREJECTED: not valid yet (a context with it can be made: opportunistic peers do not mind, and
- * an appliance should not stay down for it). */
-int tls_keypair_check(
-	const struct tls_keypair *pair, time_t *not_after, char *err, size_t err_size);
+ * validity. Fills in the leaf's notBefore and notAfter (NULL allowed). -EINVAL: unusable;
+ * -EKEYEXPIRED: usable but expired, and -EKEYREJECTED: not valid yet (a context with it can be
+ * made: opportunistic peers do not mind, and an appliance should not stay down for it). */
+int tls_keypair_check(const struct tls_keypair *pair, time_t *not_before, time_t *not_after,
+	char *err, size_t err_size);
 int tls_ca_check(const struct tls_pem *ca, char *err, size_t err_size);
 
 /* Server side of a connection. -ENOMEM. */

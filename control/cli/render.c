@@ -23,6 +23,8 @@ json_int_t render_int(const json_t *object, const char *key)
 static void status_daemon(struct table *t, const json_t *d)
 {
 	char number[TABLE_NUMBER_MAX];
+	json_t *warning;
+	size_t i;
 
 	table_cell(t, "postgated");
 	table_cell(t, "%s", "");
@@ -46,6 +48,11 @@ static void status_daemon(struct table *t, const json_t *d)
 	if (*render_text(d, "refused") != '\0') {
 		table_cell(t, "  last push refused");
 		table_cell(t, "%s", render_text(d, "refused"));
+	}
+	json_array_foreach(json_object_get(d, "warnings"), i, warning)
+	{
+		table_cell(t, "  warning");
+		table_cell(t, "%s", json_string_value(warning));
 	}
 }
 

@@ -232,8 +232,13 @@ void render_partner_changed(const json_t *result, FILE *out)
 
 void render_reload(const json_t *result, FILE *out)
 {
+	json_t *warning;
+	size_t i;
+
 	fprintf(out, "%s is read; ", render_text(result, "config"));
 	tell_generation(result, out);
+	json_array_foreach(json_object_get(result, "warnings"), i, warning)
+		fprintf(out, "warning: %s\n", json_string_value(warning));
 }
 
 void render_events(const json_t *result, FILE *out)

@@ -128,6 +128,7 @@ static void adopt_config(struct change *c)
 	log_open(d->config->log_to == CONFIG_LOG_SYSLOG);
 	if (events_resize(d->events, d->config->events_keep) < 0)
 		log_line(LOG_LEVEL_WARNING, "no memory to keep %u events", d->config->events_keep);
+	daemon_log_warnings(d);
 }
 
 static const char *const actions[] = {
@@ -174,7 +175,9 @@ static void change_done(struct change *c, bool pushed)
 			json_object_update_new(result,
 				json_pack("{s:s, s:s}", "name", c->partner.name, "action", action));
 		else
-			json_object_set_new(result, "config", json_string(d->params.config_path));
+			json_object_update_new(
+				result, json_pack("{s:s, s:o}", "config", d->params.config_path,
+						"warnings", daemon_warnings(d)));
 		api_reply(c->request, result);
 		c->request = NULL;
 	}

@@ -2,6 +2,7 @@
 #include "control/daemon/config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,4 +92,34 @@ void config_free(struct config *config)
 	free(config->listeners);
 	free(config->next_hops);
 	free(config);
+}
+
+#define SOON_S (14 * 86400)
+
+static void tell_certificate(const struct config_certificate *cert, const char *what, time_t when,
+	void (*tell)(void *arg, const char *text), void *arg)
+{
+	char text[CONFIG_PATH_MAX + 128], date[32];
+	struct tm tm;
+
+	gmtime_r(&when, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &tm);
+	snprintf(text, sizeof(text), "certificate %s (%s) %s %s UTC", cert->name, cert->chain.path,
+		what, date);
+	tell(arg, text);
+}
+
+void config_warnings(const struct config *config, time_t now,
+	void (*tell)(void *arg, const char *text), void *arg)
+{
+	for (unsigned int i = 0; i < config->certificate_count; i++) {
+		const struct config_certificate *cert = &config->certificates[i];
+
+		if (now > cert->not_after)
+			tell_certificate(cert, "has expired on", cert->not_after, tell, arg);
+		else if (now < cert->not_before)
+			tell_certificate(cert, "is not valid before", cert->not_before, tell, arg);
+		else if (cert->not_after - now < SOON_S)
+			tell_certificate(cert, "expires on", cert->not_after, tell, arg);
+	}
 }

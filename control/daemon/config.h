@@ -71,7 +71,7 @@ struct config_route {
 struct config_certificate {
 	char name[CONFIG_NAME_MAX];
 	struct config_pem chain, key;
-	time_t not_after;
+	time_t not_before, not_after;
 };
 
 struct config_listener {
@@ -148,5 +148,11 @@ int config_load(const char *path, struct config **out, struct config_errors *err
 int config_parse(const char *path, const char *yaml, size_t len, struct config **out,
 	struct config_errors *errors);
 void config_free(struct config *config);
+/*
+ * What is not wrong enough to refuse a whole configuration for, but wants somebody's attention: a
+ * certificate that is out of date, or will be within two weeks. Calls `tell` with one line each.
+ */
+void config_warnings(const struct config *config, time_t now,
+	void (*tell)(void *arg, const char *text), void *arg);
 
 #endif

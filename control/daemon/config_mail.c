@@ -34,7 +34,8 @@ static void check_certificate(struct check *c, const struct config_raw_certifica
 		check_fail(c, "key", "%s", err);
 	if (cert->chain.data == NULL || cert->key.data == NULL)
 		return;
-	if (files_check_keypair(&cert->chain, &cert->key, &cert->not_after, err, sizeof(err)) < 0)
+	if (files_check_keypair(&cert->chain, &cert->key, &cert->not_before, &cert->not_after, err,
+		    sizeof(err)) < 0)
 		check_fail(c,
 			strstr(err, key) != NULL && strstr(err, chain) == NULL ? "key" : "chain",
 			"%s", err);

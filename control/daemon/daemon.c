@@ -69,6 +69,29 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 		change_full(d);
 }
 
+static void add_warning(void *list, const char *text)
+{
+	json_array_append_new(list, json_string(text));
+}
+
+json_t *daemon_warnings(const struct daemon *d)
+{
+	json_t *list = json_array();
+
+	config_warnings(d->config, time(NULL), add_warning, list);
+	return list;
+}
+
+static void log_warning(void *arg, const char *text)
+{
+	log_line(LOG_LEVEL_WARNING, "%s", text);
+}
+
+void daemon_log_warnings(const struct daemon *d)
+{
+	config_warnings(d->config, time(NULL), log_warning, NULL);
+}
+
 int daemon_create(const struct daemon_params *params, struct daemon **out)
 {
 	struct daemon *d = calloc(1, sizeof(*d));
@@ -102,6 +125,7 @@ int daemon_create(const struct daemon_params *params, struct daemon **out)
 		daemon_destroy(d);
 		return rc;
 	}
+	daemon_log_warnings(d);
 	*out = d;
 	return 0;
 }

@@ -59,5 +59,9 @@ bool command_arg_number(
 	struct api_request *r, const json_t *args, const char *key, int64_t max, int64_t *out);
 bool command_arg_flag(struct api_request *r, const json_t *args, const char *key, bool *out);
 uint64_t daemon_now_ms(void);
+/* Of the configuration in force, as a list of texts. */
+json_t *daemon_warnings(const struct daemon *d);
+/* The same into the log. */
+void daemon_log_warnings(const struct daemon *d);
 
 #endif

@@ -115,14 +115,16 @@ void files_free_pem(struct config_pem *pem)
 }
 
 int files_check_keypair(const struct config_pem *chain, const struct config_pem *key,
-	time_t *not_after, char *err, size_t err_size)
+	time_t *not_before, time_t *not_after, char *err, size_t err_size)
 {
 	struct tls_keypair pair = {
 		.chain = {.data = chain->data, .len = chain->len, .name = chain->path},
 		.key = {.data = key->data, .len = key->len, .name = key->path},
 	};
 
-	return tls_keypair_check(&pair, not_after, err, err_size);
+	int rc = tls_keypair_check(&pair, not_before, not_after, err, err_size);
+
+	return rc == -EKEYEXPIRED || rc == -EKEYREJECTED ? 0 : rc;
 }
 
 int files_check_ca(const struct config_pem *ca, char *err, size_t err_size)

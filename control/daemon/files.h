@@ -18,9 +18,10 @@ int files_read_pem(
 	const char *path, bool secret, struct config_pem *out, char *err, size_t err_size);
 void files_free_pem(struct config_pem *pem);
 
-/* Chain and key belong together, are of use now. The text names the file at fault. */
+/* Chain and key belong together. Out of date is no fault here: see config_warnings(). The text
+ * names the file at fault. */
 int files_check_keypair(const struct config_pem *chain, const struct config_pem *key,
-	time_t *not_after, char *err, size_t err_size);
+	time_t *not_before, time_t *not_after, char *err, size_t err_size);
 int files_check_ca(const struct config_pem *ca, char *err, size_t err_size);
 
 #endif

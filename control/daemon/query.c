@@ -90,7 +90,7 @@ static json_t *status_daemon(struct daemon *d)
 	uint64_t partners = 0, domains = 0, addresses = 0;
 
 	store_partner_count(d->params.store, &partners, &domains, &addresses);
-	return json_pack("{s:s, s:i, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:s, s:b, s:s, s:I}",
+	return json_pack("{s:s, s:i, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:s, s:b, s:s, s:I, s:o}",
 		"version", POSTGATE_VERSION, "pid", (int)getpid(), "started",
 		(json_int_t)d->started, "uptime",
 		(json_int_t)((daemon_now_ms() - d->started_ms) / 1000), "generation",
@@ -101,7 +101,7 @@ static json_t *status_daemon(struct daemon *d)
 		: d->synced                    ? "connected, has it all"
 					       : "connected, does not have it all yet",
 		"synced", d->synced, "refused", d->refused, "events",
-		(json_int_t)events_total(d->events));
+		(json_int_t)events_total(d->events), "warnings", daemon_warnings(d));
 }
 
 static void status_workers(struct query *q, const struct ipc_header *answer)

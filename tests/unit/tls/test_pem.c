@@ -52,7 +52,7 @@ static void check(const char *chain, const char *key, const char *file, const ch
 	char err[256] = "", err2[256] = "";
 	time_t not_after;
 
-	assert_int_equal(tls_keypair_check(&pair, &not_after, err, sizeof(err)), -EINVAL);
+	assert_int_equal(tls_keypair_check(&pair, NULL, &not_after, err, sizeof(err)), -EINVAL);
 	assert_int_equal(
 		tls_server_context_create(world->lib, &params, &ctx, err2, sizeof(err2)), -EINVAL);
 	assert_null(ctx);
@@ -125,7 +125,7 @@ static void test_no_key_in_messages(void **state)
 
 		key[at] = '?';
 		pair.key = pki_pem(key, "key.pem");
-		if (tls_keypair_check(&pair, &not_after, err, sizeof(err)) != 0) {
+		if (tls_keypair_check(&pair, NULL, &not_after, err, sizeof(err)) != 0) {
 			assert_memory_equal(err, "key.pem: ", 9);
 			for (size_t i = 0; i + 8 < len; i++) {
 				char piece[9];
@@ -151,14 +151,16 @@ static void test_validity(void **state)
 	char err[256] = "";
 	time_t not_after = 0, now = time(NULL);
 
-	assert_int_equal(tls_keypair_check(&pair, &not_after, err, sizeof(err)), 0);
+	assert_int_equal(tls_keypair_check(&pair, NULL, &not_after, err, sizeof(err)), 0);
 	assert_in_range(not_after, now + 29 * 86400, now + 30 * 86400);
 	pair = pki_keypair(expired);
-	assert_int_equal(tls_keypair_check(&pair, &not_after, err, sizeof(err)), -EKEYEXPIRED);
+	assert_int_equal(
+		tls_keypair_check(&pair, NULL, &not_after, err, sizeof(err)), -EKEYEXPIRED);
 	assert_string_equal(err, "cert.pem: certificate has expired");
 	assert_in_range(not_after, now - 110, now - 90);
 	pair = pki_keypair(future);
-	assert_int_equal(tls_keypair_check(&pair, &not_after, err, sizeof(err)), -EKEYREJECTED);
+	assert_int_equal(
+		tls_keypair_check(&pair, NULL, &not_after, err, sizeof(err)), -EKEYREJECTED);
 	/* Out of date is still usable: an appliance does not stay down for it. */
 	tls_context_free(world_server(world->lib, expired));
 	pki_free(expired);
@@ -177,7 +179,7 @@ static void test_accepted_forms(void **state)
 		    leaf->pem, world->inter->pem) < 0)
 		fail();
 	pair.chain = pair.key = pki_pem(text, "both.pem");
-	if (tls_keypair_check(&pair, &not_after, err, sizeof(err)) != 0)
+	if (tls_keypair_check(&pair, NULL, &not_after, err, sizeof(err)) != 0)
 		fail_msg("%s", err);
 	crlf = out = malloc(strlen(text) * 2 + 1);
 	for (const char *c = text; *c != '\0'; c++) {
@@ -187,13 +189,13 @@ static void test_accepted_forms(void **state)
 	}
 	*out = '\0';
 	pair.chain = pair.key = pki_pem(crlf, "both.pem");
-	if (tls_keypair_check(&pair, &not_after, err, sizeof(err)) != 0)
+	if (tls_keypair_check(&pair, NULL, &not_after, err, sizeof(err)) != 0)
 		fail_msg("%s", err);
 	free(crlf);
 	/* Only `len` octets are there to be read. */
 	pair.chain = pki_pem(leaf->pem, "cert.pem");
 	pair.key = (struct tls_pem){.data = text, .len = 10, .name = "key.pem"};
-	assert_int_equal(tls_keypair_check(&pair, &not_after, err, sizeof(err)), -EINVAL);
+	assert_int_equal(tls_keypair_check(&pair, NULL, &not_after, err, sizeof(err)), -EINVAL);
 	free(text);
 }
 

@@ -61,8 +61,8 @@ char *fixture_expand(const char *text)
 	return out;
 }
 
-static const char *const files[] = {
-	"chain.pem", "ca.pem", "key.pem", "open.pem", "other.pem", "text.pem", "long.pem"};
+static const char *const files[] = {"chain.pem", "expired.pem", "future.pem", "soon.pem", "ca.pem",
+	"key.pem", "open.pem", "other.pem", "text.pem", "long.pem"};
 
 static FILE *create(const char *name, mode_t mode)
 {
@@ -94,6 +94,14 @@ static void put_cert(const char *name, X509 *cert, int comment)
 	fclose(f);
 }
 
+static void put_dated(const char *name, X509 *cert, EVP_PKEY *key, long begin, long end)
+{
+	X509_gmtime_adj(X509_getm_notBefore(cert), begin);
+	X509_gmtime_adj(X509_getm_notAfter(cert), end);
+	X509_sign(cert, key, EVP_sha256());
+	put_cert(name, cert, 0);
+}
+
 void fixture_create(void)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
@@ -116,6 +124,9 @@ void fixture_create(void)
 	put_cert("chain.pem", cert, 0);
 	put_cert("ca.pem", cert, 0);
 	put_cert("long.pem", cert, 70000);
+	put_dated("expired.pem", cert, key, -86400, -3600);
+	put_dated("future.pem", cert, key, 3600, 30 * 86400);
+	put_dated("soon.pem", cert, key, -86400, 10 * 86400);
 	put_key("key.pem", 0600, key);
 	put_key("open.pem", 0644, key);
 	put_key("other.pem", 0600, other);

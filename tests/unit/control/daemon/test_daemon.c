@@ -155,6 +155,44 @@ static void test_reload(void **state)
 	assert_string_equal(fake.committed.hostname, "other.example.net");
 }
 
+static const char *first_warning(const json_t *o)
+{
+	return json_string_value(json_array_get(json_object_get(o, "warnings"), 0));
+}
+
+/* A certificate that is out of date is told, not refused: the rest of the file is worth having. */
+static void test_certificate_out_of_date(void **state)
+{
+	static const struct {
+		const char *file, *told;
+	} cases[] = {{"expired.pem", "has expired on 2"}, {"future.pem", "is not valid before 2"},
+		{"soon.pem", "expires on 2"}};
+	json_t *answer;
+
+	connect_fake();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char what[64];
+
+		write_config("chain.pem", cases[i].file);
+		answer = call("{\"command\": \"reload\"}");
+		snprintf(what, sizeof(what), "/%s) %s", cases[i].file, cases[i].told);
+		assert_non_null(strstr(first_warning(result_of(answer)), "certificate main ("));
+		assert_non_null(strstr(first_warning(result_of(answer)), what));
+		assert_changed(answer, true);
+		fake_close(&fake); /* status without the dataplane's part */
+		settle();
+		answer = call("{\"command\": \"status\"}");
+		assert_non_null(
+			strstr(first_warning(json_object_get(result_of(answer), "daemon")), what));
+		json_decref(answer);
+		connect_fake();
+	}
+	write_config(NULL, NULL);
+	answer = call("{\"command\": \"reload\"}");
+	assert_null(first_warning(result_of(answer)));
+	assert_changed(answer, true);
+}
+
 /* The outcome is lost with the connection: the change stands, the next push brings it. */
 static void test_lost_at_commit(void **state)
 {
@@ -290,6 +328,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_reconnect, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_refused_partner, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_reload, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_certificate_out_of_date, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_lost_at_commit, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_silent, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_busy_at_first, world_setup, world_teardown),
