@@ -8,8 +8,6 @@
 
 /* After the last cookie its ACKs may come for so long: two epochs of the cookie's clock. */
 #define COOKIE_TAIL_NS (128000 * TCP_NS_PER_MS)
-/* So long after a cookie nothing that may belong to it is answered with RST. */
-#define COOKIE_GRACE_NS (10000 * TCP_NS_PER_MS)
 /* Between looks at the mbuf pool: its count walks over every lcore's cache. */
 #define AVAIL_EVERY_NS (100 * TCP_NS_PER_US)
 
@@ -138,7 +136,7 @@ void tcp_listen_segment(struct tcp_stack *s, struct tcp_listener *l, struct tcp_
 			/* The first segment after the handshake proves the cookie. One that
 			 * overtook it, or came when it was lost, must not get the connection reset:
 			 * the peer sends the first again. */
-			if (now - l->cookie_ns < COOKIE_GRACE_NS) {
+			if (now - l->cookie_ns < TCP_COOKIE_GRACE_NS) {
 				tcp_count(s, TCP_C_drop_no_connection);
 				return;
 			}

@@ -238,6 +238,24 @@ static void rst_take(
 	tcp_count(s, TCP_C_drop_rst_bad_seq);
 }
 
+/* A SYN that got a cookie, and got here again when there was room: the peer may answer either. */
+static bool cookie_overtaken(
+	struct tcp_stack *s, struct tcp_syn *y, struct tcp_segment *g, uint64_t now)
+{
+	struct tcp_listener *l = y->listener;
+	struct tcp_cookie cookie;
+
+	if (!l->open || l->cookie_ns == 0 || now - l->cookie_ns >= TCP_COOKIE_GRACE_NS)
+		return false;
+	if (!tcp_cookie_check(s, &g->key, g->seq - 1, g->ack - 1, &cookie, now)) {
+		tcp_count(s, TCP_C_drop_bad_ack);
+		return true;
+	}
+	tcp_syn_free(s, y);
+	tcp_syn_cookie_ack(s, l, g, now);
+	return true;
+}
+
 void tcp_syn_segment(struct tcp_stack *s, struct tcp_syn *y, struct tcp_segment *g, uint64_t now)
 {
 	uint32_t rcv_nxt = y->irs + 1, wnd = RTE_MIN(tcp_recv_buffer_start(s), 65535u);
@@ -269,6 +287,8 @@ void tcp_syn_segment(struct tcp_stack *s, struct tcp_syn *y, struct tcp_segment 
 		return;
 	}
 	if (g->ack != y->iss + 1) {
+		if (cookie_overtaken(s, y, g, now))
+			return;
 		tcp_count(s, TCP_C_drop_bad_ack);
 		tcp_emit_rst_for(s, g, now);
 		return;

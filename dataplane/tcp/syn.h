@@ -6,6 +6,9 @@
 #include "dataplane/tcp/table.h"
 #include "dataplane/tcp/wheel.h"
 
+/* So long after a cookie nothing that may belong to it is answered with RST. */
+#define TCP_COOKIE_GRACE_NS (10000 * TCP_NS_PER_MS)
+
 struct tcp_stack;
 struct tcp_segment;
 struct tcp_listener;

@@ -257,10 +257,11 @@ void tcp_timer_slow_arm(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
 
 	if ((c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT) &&
 		c->keepalive_idle_ms != 0) {
-		if (c->keepalive_count > 0)
+		when = c->last_rx_ns + keepalive_ns(c);
+		/* Probed already, or data in flight does the probing: not before the next interval.
+		 */
+		if (c->keepalive_count > 0 || when <= now)
 			when = now + s->config.keepalive_interval_ms * TCP_NS_PER_MS;
-		else
-			when = RTE_MAX(c->last_rx_ns + keepalive_ns(c), now + 1);
 	} else if (c->state == TCP_SYN_SENT && c->connect_timeout_ms != 0) {
 		when = now + c->connect_timeout_ms * TCP_NS_PER_MS;
 	} else if (c->state >= TCP_FIN_WAIT_1) {
