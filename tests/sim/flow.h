@@ -36,6 +36,7 @@ struct sim_flow {
 	uint32_t id;
 	enum sim_close how;
 	struct sim_end end[2]; /* client, server */
+	bool v6;
 	uint16_t client_port;
 	uint64_t started, finished; /* virtual time; last byte read on both sides */
 };

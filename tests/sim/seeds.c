@@ -164,7 +164,7 @@ static bool world_run(struct run *run, struct sim_world *w, struct sim_flows *fl
 			flows->listener = NULL;
 			stopped = true;
 		}
-		if (w->steps > 2000000)
+		if (w->steps > 200000)
 			return false;
 		if (stopped && sim_world_left(w, NULL) == 0)
 			return true;

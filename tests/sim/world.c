@@ -25,6 +25,8 @@ void sim_config(struct tcp_config *config, uint64_t seed)
 	config->reserve_mbufs = 64;
 	/* A peer that reset what we never heard of: without it we would wait for ever. */
 	config->keepalive_idle_ms = 120000;
+	/* A path may be bad for minutes: giving up is not what is looked at. */
+	config->user_timeout_ms = 3600000;
 	config->syn_retries = 12;
 	config->synack_retries = 12;
 	for (size_t i = 0; i < sizeof(config->secret); i++)
