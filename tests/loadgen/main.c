@@ -201,6 +201,17 @@ static int create_host(struct load *l, int which, uint16_t device, const struct 
 	return rc;
 }
 
+/* 198.51.100.2 and on against .1. */
+static void make_self_ends(struct options *o)
+{
+	o->client.given = o->sink.given = true;
+	o->client.first = ip_addr_from_v4(htonl(0xc6336402));
+	o->client.count = 32;
+	o->sink.first = o->target = ip_addr_from_v4(htonl(0xc6336401));
+	o->sink.count = 1;
+	o->client.plen = o->sink.plen = 120;
+}
+
 static int create_ends(struct load *l)
 {
 	struct options *o = &l->options;
@@ -216,19 +227,8 @@ static int create_ends(struct load *l)
 		return 0;
 	}
 	l->hosts = true;
-	if (o->self_test) {
-		struct options_end *c = &o->client, *s = &o->sink;
-
-		c->given = s->given = true;
-		c->first = ip_addr_from_v4(htonl(0xc6336402));
-		c->count = 32;
-		s->first = ip_addr_from_v4(htonl(0xc6336401));
-		s->count = 1;
-		c->plen = s->plen = 120;
-		o->target = s->first;
-		if (create_self_devices(devices) < 0)
-			return -1;
-	}
+	if (o->self_test && create_self_devices(devices) < 0)
+		return -1;
 	for (int i = 0; i < 2; i++) {
 		const struct options_end *e = i == END_CLIENT ? &o->client : &o->sink;
 
@@ -343,9 +343,11 @@ static int split_addresses(struct options *o)
 static int create_all(struct load *l)
 {
 	struct options *o = &l->options;
-	bool client = o->client.given || o->self_test ||
-		      (o->kernel && !ip_addr_is_unspecified(&o->target));
+	bool client;
 
+	if (o->self_test)
+		make_self_ends(o);
+	client = o->client.given || (o->kernel && !ip_addr_is_unspecified(&o->target));
 	if (split_addresses(o) < 0 || create_ends(l) < 0 || create_tls(l) < 0)
 		return -1;
 	if (o->sink.given && create_sink(l) < 0)
