@@ -362,7 +362,8 @@ void session_upstream_ready(struct session *s, uint64_t now)
 	s->up_cipher = s->up->cipher;
 	s->up_verified = s->up->verified;
 	transaction_advance(s, now);
-	if (s->state == SESSION_BODY) /* a chunk's octets were waiting for it */
+	/* A chunk's octets were waiting for it. */
+	if (s->state == SESSION_BODY || s->state == SESSION_SWALLOW)
 		session_pump(s, now);
 }
 
@@ -426,6 +427,33 @@ static void transaction_on_envelope_reply(
 		transaction_defer(s, STATUS(4, 4, 5), REPLY_NEXT_HOP_CHANGED, now);
 }
 
+/* The body goes nowhere, and is answered at its end with the next hop's own words. */
+static void transaction_swallow(struct session *s, const struct smtp_reply *reply, uint64_t now)
+{
+	log_message(s, GATEWAY_OUTCOME_REFUSED, reply->code, reply->status, reply->text, now);
+	s->final.code = reply->code;
+	s->final.status =
+		reply->status.class ? reply->status : STATUS((uint8_t)(reply->code / 100), 0, 0);
+	gateway_copy_text(s->final.text, sizeof(s->final.text), reply->text.data, reply->text.len);
+	s->final.len = (uint16_t)strlen(s->final.text);
+	session_set_state(s, SESSION_SWALLOW);
+	session_set_timeout(s, s->g->gen->timeouts.body_block, now);
+	smtp_server_reject_body(&s->smtp);
+}
+
+/* A chunk is answered while its octets are still on their way: the client, who owes the rest of
+ * them, hears it at their end. The next hop must not see the next chunk in their place. */
+static void transaction_on_early_reply(
+	struct session *s, const struct smtp_reply *reply, uint64_t now)
+{
+	upstream_abort(s->up, now);
+	s->up = NULL;
+	if (reply->code >= 400)
+		transaction_swallow(s, reply, now);
+	else /* it has taken what it has not seen */
+		relay_fail(s, STATUS(4, 5, 0), REPLY_NEXT_HOP_CHANGED, now);
+}
+
 static void transaction_on_data_reply(
 	struct session *s, const struct smtp_reply *reply, uint64_t now)
 {
@@ -445,21 +473,14 @@ static void transaction_on_data_reply(
 		transaction_defer(s, STATUS(4, 5, 0), REPLY_NEXT_HOP_CHANGED, now);
 		return;
 	}
-	log_message(s, GATEWAY_OUTCOME_REFUSED, reply->code, reply->status, reply->text, now);
 	s->pending = PENDING_NONE;
 	if (pending == PENDING_BDAT) {
 		upstream_release(s->up, true, now);
 		s->up = NULL;
-		s->final.code = reply->code;
-		s->final.status = reply->status.class ? reply->status
-						      : STATUS((uint8_t)(reply->code / 100), 0, 0);
-		gateway_copy_text(
-			s->final.text, sizeof(s->final.text), reply->text.data, reply->text.len);
-		s->final.len = (uint16_t)strlen(s->final.text);
-		session_set_state(s, SESSION_SWALLOW);
-		smtp_server_reject_body(&s->smtp);
+		transaction_swallow(s, reply, now);
 		return;
 	}
+	log_message(s, GATEWAY_OUTCOME_REFUSED, reply->code, reply->status, reply->text, now);
 	session_set_state(s, SESSION_COMMAND);
 	transaction_relay_reply(s, reply, 0, 0, now);
 }
@@ -524,10 +545,16 @@ void session_upstream_reply(struct session *s, enum smtp_client_event type,
 		transaction_on_data_reply(s, reply, now);
 		break;
 	case SMTP_CLIENT_BDAT:
-		transaction_on_chunk_reply(s, reply, now);
+		if (s->state == SESSION_BODY)
+			transaction_on_early_reply(s, reply, now);
+		else
+			transaction_on_chunk_reply(s, reply, now);
 		break;
 	case SMTP_CLIENT_END_OF_BODY:
-		transaction_on_verdict(s, reply, now);
+		if (s->state == SESSION_BODY)
+			transaction_on_early_reply(s, reply, now);
+		else
+			transaction_on_verdict(s, reply, now);
 		break;
 	default:
 		return;
