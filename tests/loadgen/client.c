@@ -314,7 +314,7 @@ static int session_greeted(struct session *s)
 	struct client *c = s->client;
 	const struct client_workload *w = &c->params.workload;
 
-	if (w->starttls && !s->stream.tls)
+	if ((w->starttls || (s->idle && w->idle_starttls)) && !s->stream.tls)
 		return smtp_client_starttls(&s->smtp, &c->out);
 	if (s->idle) {
 		c->counters.idle_ready++;

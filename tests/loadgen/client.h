@@ -31,7 +31,8 @@ struct client_workload {
 	uint32_t rcpts;
 	bool connect_only; /* QUIT after the banner */
 	bool starttls, pipeline, bdat;
-	double resume; /* share of sessions */
+	bool idle_starttls; /* the idle ones, whatever the busy ones do */
+	double resume;      /* share of sessions */
 	uint32_t size_count;
 	struct client_size sizes[CLIENT_SIZES_MAX];
 	const char *const *senders;

@@ -25,6 +25,7 @@ enum {
 	O_RATE,
 	O_MAX_ACTIVE,
 	O_IDLE,
+	O_IDLE_STARTTLS,
 	O_COUNT,
 	O_DURATION,
 	O_WARM_UP,
@@ -74,6 +75,7 @@ static const struct option long_options[] = {
 	{"rate", required_argument, NULL, O_RATE},
 	{"max-active", required_argument, NULL, O_MAX_ACTIVE},
 	{"idle", required_argument, NULL, O_IDLE},
+	{"idle-starttls", no_argument, NULL, O_IDLE_STARTTLS},
 	{"count", required_argument, NULL, O_COUNT},
 	{"duration", required_argument, NULL, O_DURATION},
 	{"warm-up", required_argument, NULL, O_WARM_UP},
@@ -127,6 +129,7 @@ static void usage(void)
 	     "  --sessions N      busy sessions at once (16)    --rate R      Poisson arrivals/s\n"
 	     "  --max-active N    open loop's limit (65536)     --idle N      idle sessions "
 	     "beside\n"
+	     "  --idle-starttls   those with TLS\n"
 	     "  --duration S      (10; 0: by --count)           --count N     sessions in all\n"
 	     "  --warm-up S       latencies left out (0)       --timeout S   without progress "
 	     "(30)\n"
@@ -378,6 +381,9 @@ static int options_one(struct options *o, int opt, const char *name, const char 
 		break;
 	case O_IDLE:
 		NUMBER(0, 1e7, w->idle, uint32_t);
+		break;
+	case O_IDLE_STARTTLS:
+		w->idle_starttls = true;
 		break;
 	case O_COUNT:
 		NUMBER(0, 1e12, w->count, uint64_t);

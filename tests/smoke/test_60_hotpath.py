@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""No allocation, no lock and no system call on the packet path, over a device that needs none itself: memif."""
+import os
+import shutil
+import sys
+
+from harness import Skip, TOP, check, test
+
+sys.path.insert(0, os.path.join(TOP, "tests/bench"))
+import hotpath  # noqa: E402
+
+
+def shown(world, name):
+    if not shutil.which("strace"):
+        raise Skip("no strace")
+    found = hotpath.problems(hotpath.measure(world.build, name))
+    check(not found, "; ".join(found))
+
+
+@test("hot path: mail in the clear calls nothing", seconds=90, gateway=False)
+def plain(world):
+    shown(world, "plain")
+
+
+@test("hot path: mail over TLS on both legs calls nothing", seconds=90, gateway=False)
+def stream(world):
+    shown(world, "stream")
+
+
+@test("hot path: TLS handshakes allocate nothing and call no kernel", seconds=90, gateway=False)
+def handshakes(world):
+    shown(world, "handshakes")
+
+
+@test("hot path: nor do resumed ones", seconds=90, gateway=False)
+def resumed(world):
+    shown(world, "resumed")
