@@ -19,18 +19,18 @@
 
 #define THREADS_MAX 256
 
-#define CALLS(X)          \
-	X(malloc)         \
-	X(calloc)         \
-	X(realloc)        \
-	X(free)           \
-	X(memalign)       \
-	X(mutex_lock)     \
-	X(mutex_trylock)  \
-	X(rwlock_rdlock)  \
-	X(rwlock_wrlock)  \
-	X(spin_lock)      \
-	X(cond_wait)      \
+#define CALLS(X)         \
+	X(malloc)        \
+	X(calloc)        \
+	X(realloc)       \
+	X(free)          \
+	X(memalign)      \
+	X(mutex_lock)    \
+	X(mutex_trylock) \
+	X(rwlock_rdlock) \
+	X(rwlock_wrlock) \
+	X(spin_lock)     \
+	X(cond_wait)     \
 	X(sem_wait)
 
 enum call {
@@ -147,11 +147,11 @@ int posix_memalign(void **out, size_t alignment, size_t size)
 	return *out ? 0 : ENOMEM;
 }
 
-#define LOCK(function, real, type, call)               \
-	int function(type *p)                          \
-	{                                              \
-		count(call);                           \
-		return real ? real(p) : 0;             \
+#define LOCK(function, real, type, call)   \
+	int function(type *p)              \
+	{                                  \
+		count(call);               \
+		return real ? real(p) : 0; \
 	}
 LOCK(pthread_mutex_lock, real_mutex_lock, pthread_mutex_t, CALL_mutex_lock)
 LOCK(pthread_mutex_trylock, real_mutex_trylock, pthread_mutex_t, CALL_mutex_trylock)
