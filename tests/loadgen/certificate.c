@@ -17,8 +17,12 @@ static char *bio_text(BIO *bio)
 {
 	char *data;
 	long len = BIO_get_mem_data(bio, &data);
-	char *text = strndup(data, (size_t)len);
+	char *text = malloc((size_t)len + 1);
 
+	if (text != NULL) {
+		memcpy(text, data, (size_t)len);
+		text[len] = '\0';
+	}
 	BIO_free(bio);
 	return text;
 }

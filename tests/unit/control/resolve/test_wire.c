@@ -224,8 +224,8 @@ static void test_normalize(void **state)
 {
 	static const char *const bad[] = {"", ".", "a..b", ".a", "a b", "-a.example", "a-.example",
 		"192.0.2.1", "[192.0.2.1]", "a@b",
-		"b\xc3\xbc"
-		"cher.example",
+		("b\xc3\xbc"
+		 "cher.example"),
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example"};
 	char out[NAME_MAX_TEXT];
 
