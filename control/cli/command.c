@@ -54,6 +54,8 @@ const struct cli_command cli_commands[] = {
 		NULL},
 	{"partner delete", "NAME", "remove a partner; its mail is a stranger's then",
 		"partner-delete", "name", NULL, NULL, render_partner_changed, NULL},
+	{"resolve", "DOMAIN", "the way to a domain: MX, addresses, DNSSEC, DANE, MTA-STS",
+		"resolve", "domain", NULL, NULL, render_resolve, NULL},
 	{"reload", "", "read the configuration again and apply it", "reload", NULL, NULL, NULL,
 		render_reload, NULL},
 	{"events", "", "sessions and messages as they end", "events", NULL, events_options, NULL,
@@ -409,8 +411,9 @@ bool cli_complete(int argc, char *const *argv, FILE *out)
 		complete_commands(plain > 0 ? argv[argc - 1] : NULL, out);
 		return false;
 	}
+	/* Partners have names that the daemon knows; domains are anything. */
 	if (c->positional != NULL && plain == 0)
-		return true;
+		return strcmp(c->positional, "name") == 0;
 	for (const struct cli_field *f = c->fields; f != NULL && f->key != NULL; f++) {
 		const char *word = f->words;
 

@@ -15,6 +15,7 @@ void render_next_hops(const json_t *result, FILE *out);
 void render_partner(const json_t *result, FILE *out);
 void render_partners(const json_t *result, FILE *out);
 void render_partner_changed(const json_t *result, FILE *out);
+void render_resolve(const json_t *result, FILE *out);
 void render_reload(const json_t *result, FILE *out);
 void render_events(const json_t *result, FILE *out);
 

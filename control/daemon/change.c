@@ -128,6 +128,7 @@ static void adopt_config(struct change *c)
 	log_open(d->config->log_to == CONFIG_LOG_SYSLOG);
 	if (events_resize(d->events, d->config->events_keep) < 0)
 		log_line(LOG_LEVEL_WARNING, "no memory to keep %u events", d->config->events_keep);
+	resolver_configure(d->resolver, d->config);
 	daemon_log_warnings(d);
 }
 

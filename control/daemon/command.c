@@ -153,6 +153,17 @@ static void events(void *daemon, struct api_request *r, const json_t *args)
 		api_reply(r, events_last(d->events, (size_t)last));
 }
 
+static void resolve(void *daemon, struct api_request *r, const json_t *args)
+{
+	struct daemon *d = daemon;
+	const char *domain = json_string_value(json_object_get(args, "domain"));
+
+	if (domain == NULL)
+		api_reply_error(r, "bad_request", "domain must be a string");
+	else
+		resolver_ask(d->resolver, r, domain);
+}
+
 const struct api_command daemon_commands[] = {
 	{"status", query_status},
 	{"workers", query_workers},
@@ -165,5 +176,6 @@ const struct api_command daemon_commands[] = {
 	{"partner-delete", partner_delete},
 	{"reload", reload},
 	{"events", events},
+	{"resolve", resolve},
 	{NULL, NULL},
 };

@@ -25,6 +25,8 @@
 #define CONFIG_CERTIFICATES_MAX 64
 #define CONFIG_LISTENERS_MAX    64
 #define CONFIG_NEXT_HOPS_MAX    64
+#define CONFIG_FORWARDERS_MAX   8
+#define CONFIG_FORWARDER_MAX    64 /* text of one, with NUL */
 
 enum config_side {
 	CONFIG_OUTSIDE,
@@ -110,6 +112,22 @@ struct config_limits {
 	uint32_t max_sessions_per_client;
 };
 
+/* Compared octet by octet: all of it is zero before it is filled in. */
+struct config_resolver {
+	bool enabled; /* the section is there */
+	bool sts;
+	uint16_t sts_port;
+	uint32_t forwarder_count;
+	char forwarders[CONFIG_FORWARDERS_MAX][CONFIG_FORWARDER_MAX];
+	/* Files; "": none. */
+	char resolv_conf[CONFIG_PATH_MAX], trust_anchor[CONFIG_PATH_MAX],
+		root_hints[CONFIG_PATH_MAX], sts_ca[CONFIG_PATH_MAX];
+	uint32_t timeout_ms, query_timeout_ms, sts_timeout_ms;
+	uint32_t min_ttl, max_ttl, failure_ttl; /* seconds */
+	uint32_t max_destinations, max_active, max_waiting, max_sockets;
+	uint64_t max_cache; /* octets */
+};
+
 enum config_log {
 	CONFIG_LOG_STDERR,
 	CONFIG_LOG_SYSLOG,
@@ -126,6 +144,7 @@ struct config {
 	enum config_level strangers_inbound;
 	struct config_timeouts timeouts;
 	struct config_limits limits;
+	struct config_resolver resolver;
 	uint32_t events_keep; /* events held in memory */
 	enum config_log log_to;
 	bool log_events; /* one line for each event */

@@ -143,6 +143,30 @@ static const cyaml_schema_field_t limit_fields[] = {
 	CYAML_FIELD_END,
 };
 
+#define T struct config_raw_resolver
+static const cyaml_schema_field_t resolver_fields[] = {
+	LIST("forwarders", T, forwarders, &text_schema),
+	TEXT("resolv-conf", T, resolv_conf),
+	TEXT("trust-anchor", T, trust_anchor),
+	TEXT("root-hints", T, root_hints),
+	TEXT("timeout", T, timeout),
+	TEXT("query-timeout", T, query_timeout),
+	TEXT("min-ttl", T, min_ttl),
+	TEXT("max-ttl", T, max_ttl),
+	TEXT("failure-ttl", T, failure_ttl),
+	TEXT("max-destinations", T, max_destinations),
+	TEXT("max-cache", T, max_cache),
+	TEXT("max-active", T, max_active),
+	TEXT("max-waiting", T, max_waiting),
+	TEXT("max-sockets", T, max_sockets),
+	TEXT("mta-sts", T, sts),
+	TEXT("mta-sts-ca", T, sts_ca),
+	TEXT("mta-sts-port", T, sts_port),
+	TEXT("mta-sts-timeout", T, sts_timeout),
+	CYAML_FIELD_END,
+};
+#undef T
+
 static const cyaml_schema_field_t event_fields[] = {
 	GROUP_TEXT("keep", events, keep),
 	CYAML_FIELD_END,
@@ -165,6 +189,8 @@ static const cyaml_schema_field_t top_fields[] = {
 	GROUP("strangers", T, strangers, stranger_fields),
 	GROUP("timeouts", T, timeouts, timeout_fields),
 	GROUP("limits", T, limits, limit_fields),
+	CYAML_FIELD_MAPPING_PTR(
+		"resolver", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, T, resolver, resolver_fields),
 	GROUP("events", T, events, event_fields),
 	GROUP("log", T, log, log_fields),
 	CYAML_FIELD_END,

@@ -36,6 +36,14 @@ struct config_raw_next_hop {
 	char *name, *side, *address, *port, *priority, *level, *ca, *max_idle;
 };
 
+struct config_raw_resolver {
+	char **forwarders;
+	unsigned int forwarders_count;
+	char *resolv_conf, *trust_anchor, *root_hints, *timeout, *query_timeout, *min_ttl, *max_ttl,
+		*failure_ttl, *max_destinations, *max_cache, *max_active, *max_waiting,
+		*max_sockets, *sts, *sts_ca, *sts_port, *sts_timeout;
+};
+
 struct config_raw {
 	char *hostname;
 	struct config_raw_interface *interfaces;
@@ -57,6 +65,7 @@ struct config_raw {
 		char *max_recipients, *max_bad_commands, *max_commands_without_mail, *max_received,
 			*max_message_size, *max_sessions_per_client;
 	} limits;
+	struct config_raw_resolver *resolver; /* NULL: absent */
 	struct {
 		char *keep;
 	} events;

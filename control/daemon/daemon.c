@@ -120,12 +120,15 @@ int daemon_create(const struct daemon_params *params, struct daemon **out)
 		rc = api_create(&api, &d->api);
 	if (rc == 0)
 		rc = dataplane_create(&dataplane, &d->dataplane);
+	if (rc == 0)
+		rc = resolver_create(params->base, params->sts_path, &d->resolver);
 	if (rc < 0) {
 		d->config = NULL;
 		daemon_destroy(d);
 		return rc;
 	}
 	daemon_log_warnings(d);
+	resolver_configure(d->resolver, d->config);
 	*out = d;
 	return 0;
 }
@@ -137,6 +140,7 @@ void daemon_destroy(struct daemon *d)
 	/* Requests that wait are answered first, then their connections go. */
 	dataplane_destroy(d->dataplane);
 	change_drop_all(d);
+	resolver_destroy(d->resolver);
 	api_destroy(d->api);
 	events_destroy(d->events);
 	if (d->retry != NULL)

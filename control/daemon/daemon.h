@@ -23,6 +23,7 @@ struct daemon_params {
 	gid_t api_group;
 	struct config *config; /* taken over on success */
 	struct store *store;   /* borrowed */
+	const char *sts_path;  /* MTA-STS policies; NULL: in memory */
 };
 
 int daemon_create(const struct daemon_params *params, struct daemon **out); /* 0 or -ENOMEM */

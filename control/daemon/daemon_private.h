@@ -8,6 +8,7 @@
 
 #include "control/daemon/daemon.h"
 #include "control/daemon/events.h"
+#include "control/daemon/resolver.h"
 
 struct change;
 
@@ -17,6 +18,7 @@ struct daemon {
 	struct api *api;
 	struct dataplane *dataplane;
 	struct events *events;
+	struct resolver *resolver;
 	time_t started;      /* for people */
 	uint64_t started_ms; /* CLOCK_MONOTONIC, for the uptime */
 

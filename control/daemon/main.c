@@ -230,21 +230,32 @@ static int add_signals(struct process *p)
 	return p->hup != NULL && evsignal_add(p->hup, NULL) == 0 ? 0 : -ENOMEM;
 }
 
+/* Beside the store. */
+static void sts_path(const char *store, char *out, size_t size)
+{
+	const char *slash = strrchr(store, '/');
+
+	snprintf(out, size, "%.*smta-sts.db", slash != NULL ? (int)(slash - store + 1) : 0, store);
+}
+
 /* 0 or an exit code. */
 static int start(struct process *p, struct config *config)
 {
+	char sts[512];
 	const struct group *group = getgrnam(GROUP);
 	struct daemon_params params = {
 		.config_path = p->options.config,
 		.dataplane_path = p->options.dataplane,
 		.api_group = group ? group->gr_gid : (gid_t)-1,
 		.config = config,
+		.sts_path = sts,
 	};
 	char err[600];
 	int rc;
 
 	make_directory(p->options.pid_file, 0755);
 	make_directory(p->options.store, 0750);
+	sts_path(p->options.store, sts, sizeof(sts));
 	rc = take_pid_file(p);
 	if (rc == 0 && store_open(p->options.store, &p->store, err) < 0) {
 		log_line(LOG_LEVEL_ERROR, "%s", err);

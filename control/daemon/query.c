@@ -145,6 +145,7 @@ void query_status(void *daemon, struct api_request *r, const json_t *args)
 	if (q == NULL)
 		return;
 	json_object_set_new(q->result, "daemon", status_daemon(daemon));
+	json_object_set_new(q->result, "resolver", resolver_status(q->daemon->resolver));
 	json_object_set_new(q->result, "dataplane", json_pack("{s:b}", "connected", 0));
 	/* The daemon's own part is worth telling, most of all when the other is away. */
 	if (dataplane_is_up(q->daemon->dataplane))
