@@ -467,7 +467,7 @@ static void upstream_on_starttls(struct upstream *u, const struct smtp_reply *re
 	 */
 	if (leg_has_unread(&u->leg)) {
 		gateway_count(g, GATEWAY_C_TLS_OUT_INJECTION, 1);
-		upstream_fail_text(u, UPSTREAM_FAIL_PROTOCOL, "plaintext after STARTTLS", now);
+		upstream_lost(u, UPSTREAM_FAIL_PROTOCOL, "plaintext after STARTTLS", now);
 		return;
 	}
 	gateway_count(g, GATEWAY_C_TLS_OUT_STARTED, 1);
@@ -563,7 +563,7 @@ static void upstream_on_event(struct upstream *u, enum smtp_client_event type,
 		if (ev->error == SMTP_CLIENT_ERR_INJECTION)
 			gateway_count(g, GATEWAY_C_TLS_OUT_INJECTION, 1);
 		error = smtp_client_error_name(ev->error);
-		upstream_fail_text(u, UPSTREAM_FAIL_PROTOCOL, error, now);
+		upstream_lost(u, UPSTREAM_FAIL_PROTOCOL, error, now);
 		break;
 	default: /* MAIL, RCPT, DATA, BDAT, END_OF_BODY */
 		if (u->session)

@@ -13,7 +13,16 @@ import hotpath  # noqa: E402
 def shown(world, name):
     if not shutil.which("strace"):
         raise Skip("no strace")
-    found = hotpath.problems(hotpath.measure(world.build, name))
+    for last in (False, True):
+        try:
+            found = hotpath.problems(hotpath.measure(world.build, name))
+            break
+        except hotpath.gateway.BenchError as e:
+            # DPDK 22.11's net_memif may unmap a ring under a worker that polls it when its peer goes away, at the end
+            # of a generator's run (seen once in the driver); what was counted before says nothing against us.
+            if last:
+                raise
+            print(f"       again: {e}", flush=True)
     check(not found, "; ".join(found))
 
 

@@ -96,7 +96,7 @@ static void test_upstream_injection(void **state)
 	hop_greet(h, "250-STARTTLS\r\n");
 	peer_expect(h, "STARTTLS");
 	peer_say(h, "220 go\r\n250-evil\r\n250 SIZE 1\r\n");
-	peer_expect(c, "451 4.4.2");
+	peer_expect(c, "451 4.7.5");
 	peer_expect_reset(h);
 	assert_int_equal(world_counter(w, "starttls_injection_upstream"), 1);
 	world_free(w);
