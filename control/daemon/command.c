@@ -56,16 +56,22 @@ static void partner_set(void *daemon, struct api_request *r, const json_t *args)
 		return;
 	if (!json_is_object(fields))
 		api_reply_error(r, "bad_request", "fields must be an object");
+	else if (json_is_true(json_object_get(args, "stage")))
+		stage_command(daemon, r, args, false);
 	else
-		change_partner_set(daemon, r, name, fields);
+		change_partner_set(daemon, r, name, args);
 }
 
 static void partner_delete(void *daemon, struct api_request *r, const json_t *args)
 {
 	const char *name = arg_name(r, args);
 
-	if (name != NULL)
-		change_partner_delete(daemon, r, name);
+	if (name == NULL)
+		return;
+	if (json_is_true(json_object_get(args, "stage")))
+		stage_command(daemon, r, args, true);
+	else
+		change_partner_delete(daemon, r, name, args);
 }
 
 static void partner_show(void *daemon, struct api_request *r, const json_t *args)
@@ -164,6 +170,20 @@ static void resolve(void *daemon, struct api_request *r, const json_t *args)
 		resolver_ask(d->resolver, r, domain);
 }
 
+static void history(void *daemon, struct api_request *r, const json_t *args)
+{
+	struct daemon *d = daemon;
+	int64_t limit = LAST_DEFAULT;
+	json_t *list;
+
+	if (!command_arg_number(r, args, "limit", 100000, &limit))
+		return;
+	if (store_history(d->params.store, (unsigned int)limit, &list) < 0)
+		api_reply_error(r, "internal", "%s", store_error(d->params.store));
+	else
+		api_reply(r, json_pack("{s:o}", "history", list));
+}
+
 const struct api_command daemon_commands[] = {
 	{"status", query_status},
 	{"workers", query_workers},
@@ -174,6 +194,15 @@ const struct api_command daemon_commands[] = {
 	{"partner-show", partner_show},
 	{"partner-list", partner_list},
 	{"partner-delete", partner_delete},
+	{"suspend", suspend_command},
+	{"resume", resume_command},
+	{"suspensions", suspensions_command},
+	{"history", history},
+	{"diff", diff_command},
+	{"commit", commit_command},
+	{"confirm", confirm_command},
+	{"discard", discard_command},
+	{"undo", undo_command},
 	{"reload", reload},
 	{"events", events},
 	{"resolve", resolve},

@@ -21,6 +21,28 @@ uint64_t daemon_now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+int64_t daemon_wall(const struct daemon *d)
+{
+	int64_t wall;
+	uint64_t mono;
+
+	if (d->params.clock == NULL)
+		return time(NULL);
+	d->params.clock(&wall, &mono);
+	return wall;
+}
+
+uint64_t daemon_mono_ms(const struct daemon *d)
+{
+	int64_t wall;
+	uint64_t mono;
+
+	if (d->params.clock == NULL)
+		return daemon_now_ms();
+	d->params.clock(&wall, &mono);
+	return mono;
+}
+
 static void on_up(void *arg, const struct ipc_hello_reply *hello)
 {
 	struct daemon *d = arg;
@@ -92,6 +114,17 @@ void daemon_log_warnings(const struct daemon *d)
 	config_warnings(d->config, time(NULL), log_warning, NULL);
 }
 
+void daemon_tick(struct daemon *d)
+{
+	suspend_tick(d);
+	trial_tick(d);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	daemon_tick(arg);
+}
+
 int daemon_create(const struct daemon_params *params, struct daemon **out)
 {
 	struct daemon *d = calloc(1, sizeof(*d));
@@ -105,6 +138,7 @@ int daemon_create(const struct daemon_params *params, struct daemon **out)
 		.timeout_ms = params->dataplane_timeout_ms,
 		.callbacks = {d, on_up, on_down, on_event, on_lost},
 	};
+	struct timeval second = {.tv_sec = 1};
 	int rc;
 
 	if (d == NULL)
@@ -115,7 +149,14 @@ int daemon_create(const struct daemon_params *params, struct daemon **out)
 	d->started_ms = daemon_now_ms();
 	STAILQ_INIT(&d->changes);
 	d->retry = evtimer_new(params->base, on_retry, d);
-	rc = d->retry ? events_create(d->config->events_keep, &d->events) : -ENOMEM;
+	d->tick = event_new(params->base, -1, EV_PERSIST, on_tick, d);
+	d->suspend = suspend_create();
+	d->trial = trial_create();
+	rc = d->retry && d->tick && d->suspend && d->trial && event_add(d->tick, &second) == 0
+		     ? 0
+		     : -ENOMEM;
+	if (rc == 0)
+		rc = events_create(d->config->events_keep, &d->events);
 	if (rc == 0)
 		rc = api_create(&api, &d->api);
 	if (rc == 0)
@@ -145,6 +186,10 @@ void daemon_destroy(struct daemon *d)
 	events_destroy(d->events);
 	if (d->retry != NULL)
 		event_free(d->retry);
+	if (d->tick != NULL)
+		event_free(d->tick);
+	suspend_destroy(d->suspend);
+	free(d->trial);
 	config_free(d->config);
 	free(d);
 }

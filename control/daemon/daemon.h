@@ -24,6 +24,8 @@ struct daemon_params {
 	struct config *config; /* taken over on success */
 	struct store *store;   /* borrowed */
 	const char *sts_path;  /* MTA-STS policies; NULL: in memory */
+	/* Seconds of CLOCK_REALTIME and ms of CLOCK_MONOTONIC; NULL: those of the system. */
+	void (*clock)(int64_t *wall_s, uint64_t *mono_ms);
 };
 
 int daemon_create(const struct daemon_params *params, struct daemon **out); /* 0 or -ENOMEM */
@@ -31,6 +33,9 @@ void daemon_destroy(struct daemon *d);
 
 /* As the command does, with the result in the log: SIGHUP. */
 void daemon_reload(struct daemon *d);
+
+/* What has its time: ends of suspensions, trial commits, alerts. By itself once a second. */
+void daemon_tick(struct daemon *d);
 
 struct api *daemon_api(struct daemon *d);
 struct dataplane *daemon_dataplane(struct daemon *d);

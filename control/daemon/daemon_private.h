@@ -9,6 +9,7 @@
 #include "control/daemon/daemon.h"
 #include "control/daemon/events.h"
 #include "control/daemon/resolver.h"
+#include "control/daemon/suspend.h"
 
 struct change;
 
@@ -32,6 +33,10 @@ struct daemon {
 	STAILQ_HEAD(change_list, change) changes;
 	struct change *current;
 	struct event *retry;
+
+	struct event *tick;
+	struct suspend *suspend;
+	struct trial *trial;
 };
 
 /* --- change.c: what alters the dataplane's state --- */
@@ -40,11 +45,24 @@ struct daemon {
 void change_full(struct daemon *d);
 /* r NULL: of SIGHUP. */
 void change_reload(struct daemon *d, struct api_request *r);
-/* `fields` is borrowed. */
+/* `args` are the request's, borrowed: {"fields": {...}, "reason": "..."}. */
 void change_partner_set(
-	struct daemon *d, struct api_request *r, const char *name, const json_t *fields);
-void change_partner_delete(struct daemon *d, struct api_request *r, const char *name);
+	struct daemon *d, struct api_request *r, const char *name, const json_t *args);
+void change_partner_delete(
+	struct daemon *d, struct api_request *r, const char *name, const json_t *args);
 void change_drop_all(struct daemon *d);
+
+/* --- commit.c: many partners at once, on trial, and back --- */
+
+struct trial *trial_create(void); /* NULL without memory */
+/* Reverts a commit that was not confirmed in time. */
+void trial_tick(struct daemon *d);
+void stage_command(void *daemon, struct api_request *r, const json_t *args, bool gone);
+void diff_command(void *daemon, struct api_request *r, const json_t *args);
+void commit_command(void *daemon, struct api_request *r, const json_t *args);
+void discard_command(void *daemon, struct api_request *r, const json_t *args);
+void confirm_command(void *daemon, struct api_request *r, const json_t *args);
+void undo_command(void *daemon, struct api_request *r, const json_t *args);
 
 /* --- command.c, query.c: the table for the API --- */
 
@@ -65,5 +83,8 @@ uint64_t daemon_now_ms(void);
 json_t *daemon_warnings(const struct daemon *d);
 /* The same into the log. */
 void daemon_log_warnings(const struct daemon *d);
+/* By the daemon's clock. */
+int64_t daemon_wall(const struct daemon *d);
+uint64_t daemon_mono_ms(const struct daemon *d);
 
 #endif

@@ -31,7 +31,9 @@ struct push {
 	struct store *store;
 	const struct partner *single; /* the one to set */
 	uint32_t delete_id;
-	struct partner current; /* of the store; id 0: none loaded */
+	struct push_item *items; /* NULL: not of this kind */
+	size_t item, item_count; /* item: the next */
+	struct partner current;  /* of the store; id 0: none loaded */
 	uint32_t last_id;
 };
 
@@ -67,6 +69,19 @@ int push_create_partner(const struct partner *partner, uint64_t generation, stru
 	return rc;
 }
 
+int push_create_items(struct store *store, struct push_item *items, size_t count,
+	uint64_t generation, struct push **out)
+{
+	int rc = push_create(generation, out);
+
+	if (rc == 0) {
+		(*out)->store = store;
+		(*out)->items = items;
+		(*out)->item_count = count;
+	}
+	return rc;
+}
+
 int push_create_delete(uint32_t partner_id, uint64_t generation, struct push **out)
 {
 	int rc = push_create(generation, out);
@@ -82,6 +97,7 @@ void push_destroy(struct push *p)
 		return;
 	if (p->current.id != 0)
 		partner_release(&p->current);
+	free(p->items);
 	free(p);
 }
 
@@ -397,6 +413,30 @@ static int make_partner(struct push *p, union push_message *m, const struct part
 	return 0;
 }
 
+/* The next partner of the store's that is to go. 1: a message was made of it already. */
+static int load_next(struct push *p, union push_message *m)
+{
+	uint32_t after = p->last_id;
+	int rc;
+
+	if (p->items != NULL) {
+		const struct push_item *item = &p->items[p->item];
+
+		if (p->item == p->item_count)
+			return -ENOENT;
+		p->item++;
+		if (item->gone) {
+			MAKE(m, IPC_PARTNER_DELETE, ipc_partner_delete)->id = item->id;
+			return 1;
+		}
+		after = item->id - 1;
+	}
+	rc = store_partner_next(p->store, after, &p->current);
+	if (rc == 0)
+		p->last_id = p->current.id;
+	return rc;
+}
+
 static int make_partners(struct push *p, union push_message *m)
 {
 	int rc;
@@ -412,12 +452,11 @@ static int make_partners(struct push *p, union push_message *m)
 	}
 	for (;;) {
 		if (p->current.id == 0) {
-			rc = store_partner_next(p->store, p->last_id, &p->current);
+			rc = load_next(p, m);
 			if (rc == -ENOENT)
 				return next_phase(p);
-			if (rc < 0)
+			if (rc != 0)
 				return rc;
-			p->last_id = p->current.id;
 		}
 		rc = make_partner(p, m, &p->current);
 		if (rc != 0)

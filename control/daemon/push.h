@@ -6,6 +6,7 @@
 #ifndef POSTGATE_CONTROL_DAEMON_PUSH_H
 #define POSTGATE_CONTROL_DAEMON_PUSH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "control/daemon/config.h"
@@ -22,6 +23,13 @@ int push_create_full(
 	const struct config *config, struct store *store, uint64_t generation, struct push **out);
 /* One partner, new or changed. */
 int push_create_partner(const struct partner *p, uint64_t generation, struct push **out);
+/* Several: each as the store has it, or gone. Takes over `items` (malloc) on success. */
+struct push_item {
+	uint32_t id;
+	bool gone;
+};
+int push_create_items(struct store *store, struct push_item *items, size_t count,
+	uint64_t generation, struct push **out);
 int push_create_delete(uint32_t partner_id, uint64_t generation, struct push **out);
 void push_destroy(struct push *p);
 

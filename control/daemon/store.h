@@ -60,4 +60,43 @@ int store_history_add(struct store *s, const char *who, const char *action, cons
 /* Newest first, an array of objects. */
 int store_history(struct store *s, unsigned int limit, json_t **out);
 
+struct store_suspension {
+	const char *scope, *reason, *ticket, *owner;
+	int64_t created, expires; /* seconds since 1970 */
+};
+/* Another of the same scope is replaced. */
+int store_suspension_put(struct store *s, uint32_t partner, const struct store_suspension *v);
+int store_suspension_delete(struct store *s, uint32_t partner, const char *scope); /* -ENOENT */
+/* All, the next to end first. */
+int store_suspensions(struct store *s, json_t **out);
+
+/* --- Commits of many partners (store_commit.c) --- */
+
+/* Staged changes; `fields` NULL: deletion. */
+int store_candidate_add(
+	struct store *s, const char *who, const char *partner, const json_t *fields);
+int store_candidate_clear(struct store *s, uint64_t *count);
+
+/* A commit that is not confirmed yet. generation 0: there is none. */
+struct store_trial {
+	char who[64];
+	uint64_t generation;
+	int64_t expires;
+};
+int store_trial_get(struct store *s, struct store_trial *out);
+int store_trial_set(struct store *s, const struct store_trial *trial);
+int store_trial_clear(struct store *s);
+
+/* The newest commit that was not undone; -ENOENT. */
+int store_last_commit(struct store *s, uint64_t *generation);
+int store_mark_undone(struct store *s, uint64_t generation);
+
+/*
+ * Goes over the staged changes (generation 0, oldest first) or over those of one commit (newest
+ * first, `fields` as they were before). *cursor 0 at first. 1, 0: no more, -errno. *partner and
+ * *fields are to be released; *fields NULL: deletion.
+ */
+int store_next_change(
+	struct store *s, uint64_t generation, int64_t *cursor, char **partner, json_t **fields);
+
 #endif

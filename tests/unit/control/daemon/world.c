@@ -55,10 +55,54 @@ void settle_for(unsigned int ms)
 	}
 }
 
-int world_setup(void **state)
+int64_t world_wall;
+uint64_t world_mono_ms;
+
+static void world_clock(int64_t *wall, uint64_t *mono_ms)
+{
+	*wall = world_wall;
+	*mono_ms = world_mono_ms;
+}
+
+static void start_daemon(void)
 {
 	struct config_errors errors = {0};
-	struct daemon_params params = {.config_path = config_path, .dataplane_timeout_ms = 300};
+	struct daemon_params params = {
+		.base = base,
+		.config_path = config_path,
+		.dataplane_timeout_ms = 300,
+		.api_group = (gid_t)-1,
+		.store = store,
+		.clock = world_clock,
+	};
+
+	if (config_load(config_path, &params.config, &errors) < 0)
+		fail_msg("%s", errors.text);
+	assert_int_equal(daemon_create(&params, &daemon_), 0);
+}
+
+void pass(unsigned int seconds)
+{
+	world_wall += seconds;
+	world_mono_ms += seconds * 1000ull;
+	daemon_tick(daemon_);
+	settle();
+}
+
+void restart_daemon(void)
+{
+	char err[STORE_ERROR_MAX];
+
+	daemon_destroy(daemon_);
+	store_close(store);
+	fake_close(&fake);
+	settle();
+	assert_int_equal(store_open(store_path, &store, err), 0);
+	start_daemon();
+}
+
+int world_setup(void **state)
+{
 	char err[STORE_ERROR_MAX];
 
 	fixture_create();
@@ -67,14 +111,11 @@ int world_setup(void **state)
 	write_config("to: stderr", "events: no");
 	memset(&fake, 0, sizeof(fake));
 	fake.fd = -1;
+	world_wall = 1800000000;
+	world_mono_ms = 1000000;
 	base = event_base_new();
-	params.base = base;
-	params.api_group = (gid_t)-1;
-	if (config_load(config_path, &params.config, &errors) < 0)
-		fail_msg("%s", errors.text);
 	assert_int_equal(store_open(store_path, &store, err), 0);
-	params.store = store;
-	assert_int_equal(daemon_create(&params, &daemon_), 0);
+	start_daemon();
 	return 0;
 }
 

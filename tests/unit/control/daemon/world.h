@@ -21,6 +21,14 @@ extern struct store *store;
 extern struct daemon *daemon_;
 extern char config_path[128];
 
+/* The daemon's clock. */
+extern int64_t world_wall;
+extern uint64_t world_mono_ms;
+/* Both go on by this much, and what has its time happens. */
+void pass(unsigned int seconds);
+/* The daemon dies and comes back on the same store; the dataplane lives. */
+void restart_daemon(void);
+
 int world_setup(void **state);
 int world_teardown(void **state);
 
