@@ -5,66 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/cli/render.h"
-
-static const struct cli_option stats_options[] = {
-	{"--nonzero", "nonzero", NULL, "leave out what is zero"},
-	{"--per-worker", "per_worker", NULL, "one column for each worker"},
-	{NULL},
-};
-
-static const struct cli_option sessions_options[] = {
-	{"--limit", "limit", "N", "show at most N (default 100)"},
-	{"--tcp", "tcp", NULL, "the TCP connections instead"},
-	{NULL},
-};
-
-static const struct cli_option events_options[] = {
-	{"--follow", "follow", NULL, "go on with new ones as they come, until interrupted"},
-	{"--last", "last", "N", "begin with the last N (default 20)"},
-	{NULL},
-};
-
-static const struct cli_field partner_fields[] = {
-	{"domain", true, NULL, "sender domains: example.net, *.example.net"},
-	{"address", true, NULL, "client addresses: 192.0.2.0/24, 2001:db8::/32"},
-	{"inbound", false, "none may encrypt", "protection that its mail to us must have"},
-	{"contact", false, NULL, "whom to call, not by that partner's e-mail"},
-	{"notes", false, NULL, "anything"},
-	{NULL},
-};
-
-const struct cli_command cli_commands[] = {
-	{"status", "", "both processes: version, uptime, generation", "status", NULL, NULL, NULL,
-		render_status, NULL},
-	{"workers", "", "each worker: load, connections, pool levels", "workers", NULL, NULL, NULL,
-		render_workers, NULL},
-	{"stats", "", "every counter, drop reasons by name", "stats", NULL, stats_options, NULL,
-		render_stats, NULL},
-	{"sessions", "", "the sessions that are open", "sessions", NULL, sessions_options, NULL,
-		render_sessions, NULL},
-	{"next-hops", "", "the servers that mail goes to, and their health", "next-hops", NULL,
-		NULL, NULL, render_next_hops, NULL},
-	{"partner set", "NAME [FIELD=VALUE]...",
-		"make a partner, or change the named fields of one", "partner-set", "name", NULL,
-		partner_fields, render_partner_changed, NULL},
-	{"partner show", "NAME", "one partner, every field", "partner-show", "name", NULL, NULL,
-		render_partner, NULL},
-	{"partner list", "", "all partners", "partner-list", NULL, NULL, NULL, render_partners,
-		NULL},
-	{"partner delete", "NAME", "remove a partner; its mail is a stranger's then",
-		"partner-delete", "name", NULL, NULL, render_partner_changed, NULL},
-	{"resolve", "DOMAIN", "the way to a domain: MX, addresses, DNSSEC, DANE, MTA-STS",
-		"resolve", "domain", NULL, NULL, render_resolve, NULL},
-	{"reload", "", "read the configuration again and apply it", "reload", NULL, NULL, NULL,
-		render_reload, NULL},
-	{"events", "", "sessions and messages as they end", "events", NULL, events_options, NULL,
-		render_events, "follow"},
-	{"help", "[COMMAND]", "this, or more on one command", NULL, "command", NULL, NULL, NULL,
-		NULL},
-	{NULL},
-};
-
 static const struct cli_option global_options[] = {
 	{"--socket", NULL, "PATH", "of postgated (default /run/postgate/postgated.sock)"},
 	{"--json", NULL, NULL, "the result as JSON"},
@@ -127,6 +67,33 @@ static int set_number(struct cli_line *line, const struct cli_option *o, const c
 	return 0;
 }
 
+/* Whether `word` is one of "a b c". */
+static bool is_word(const char *words, const char *word)
+{
+	size_t len = strlen(word), n;
+
+	for (; *words != '\0'; words += n + (words[n] == ' ')) {
+		n = strcspn(words, " ");
+		if (n == len && memcmp(words, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int set_text(struct cli_line *line, const struct cli_option *o, const char *value, char *err,
+	size_t err_size)
+{
+	if (*o->words != '\0' && !is_word(o->words, value)) {
+		snprintf(err, err_size, "%s: %.80s is none of: %s", o->name, value, o->words);
+		return CLI_USAGE;
+	}
+	if (json_object_set_new(line->args, o->key, json_string(value)) < 0) {
+		snprintf(err, err_size, "%s: not UTF-8", o->name);
+		return CLI_USAGE;
+	}
+	return 0;
+}
+
 /* argv[*i] is an option; may take argv[*i + 1] too. */
 static int parse_option(
 	int argc, char *const *argv, int *i, struct cli_line *line, char *err, size_t err_size)
@@ -154,7 +121,8 @@ static int parse_option(
 		}
 	}
 	if (o->key != NULL && o->value != NULL)
-		return set_number(line, o, value, err, err_size);
+		return o->words ? set_text(line, o, value, err, err_size)
+				: set_number(line, o, value, err, err_size);
 	if (o->key != NULL)
 		json_object_set_new(line->args, o->key, json_true());
 	else if (o->value != NULL)
@@ -381,6 +349,14 @@ static void complete_commands(const char *group, FILE *out)
 	}
 }
 
+static void complete_words(const char *prefix, const char *words, FILE *out)
+{
+	for (size_t n; words != NULL && *words != '\0'; words += n + (words[n] == ' ')) {
+		n = strcspn(words, " ");
+		fprintf(out, "%s%.*s\n", prefix, (int)n, words);
+	}
+}
+
 static void complete_options(const struct cli_option *o, FILE *out)
 {
 	for (; o != NULL && o->name != NULL; o++)
@@ -405,8 +381,16 @@ bool cli_complete(int argc, char *const *argv, FILE *out)
 			complete_options(global_options, out);
 		return false;
 	}
-	for (int i = at + words; i < argc; i++)
-		plain += argv[i][0] != '-' && strchr(argv[i], '=') == NULL;
+	for (int i = at + words; i < argc; i++) {
+		const struct cli_option *o = find_option(c->options, argv[i], strlen(argv[i]));
+
+		if (o != NULL && o->value != NULL && ++i == argc) {
+			complete_words("", o->words, out);
+			return false;
+		}
+		if (o == NULL)
+			plain += argv[i][0] != '-' && strchr(argv[i], '=') == NULL;
+	}
 	if (c->api == NULL) {
 		complete_commands(plain > 0 ? argv[argc - 1] : NULL, out);
 		return false;
@@ -415,13 +399,11 @@ bool cli_complete(int argc, char *const *argv, FILE *out)
 	if (c->positional != NULL && plain == 0)
 		return strcmp(c->positional, "name") == 0;
 	for (const struct cli_field *f = c->fields; f != NULL && f->key != NULL; f++) {
-		const char *word = f->words;
+		char prefix[64];
 
-		fprintf(out, "%s=\n", f->key);
-		for (size_t n; word != NULL && *word != '\0'; word += n + (word[n] == ' ')) {
-			n = strcspn(word, " ");
-			fprintf(out, "%s=%.*s\n", f->key, (int)n, word);
-		}
+		snprintf(prefix, sizeof(prefix), "%s=", f->key);
+		fprintf(out, "%s\n", prefix);
+		complete_words(prefix, f->words, out);
 	}
 	complete_options(c->options, out);
 	fputs("--json\n", out);

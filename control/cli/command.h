@@ -19,11 +19,16 @@ enum cli_exit {
 	CLI_UNREACHABLE = 3,
 };
 
+struct client;
+struct cli_line;
+
 struct cli_option {
 	const char *name;  /* "--limit"; NULL ends a list */
 	const char *key;   /* in the request's args */
 	const char *value; /* what it takes, for help; NULL: a flag */
 	const char *help;
+	/* What the value may be: NULL: a number; "": any text; else one of these words. */
+	const char *words;
 };
 
 /* key=value, as `partner set` takes them. */
@@ -45,7 +50,11 @@ struct cli_command {
 	/* Human form of a result. */
 	void (*render)(const json_t *result, FILE *out);
 	/* Result is a stream: `render` gets {"events": [...]} for each part of it. */
-	const char *stream_flag; /* key of the flag that makes it one; NULL: never */
+	const char *stream_flag;      /* key of the flag that makes it one; NULL: never */
+	const char *positional2;      /* key of a second plain argument; NULL: none */
+	const char *positional_words; /* what the first may be, for completion; NULL: a partner */
+	/* More than one request: takes the place of request and render. */
+	int (*run)(struct client *c, const struct cli_line *line, FILE *out, FILE *err);
 };
 
 extern const struct cli_command cli_commands[];

@@ -130,13 +130,14 @@ void render_next_hops(const json_t *result, FILE *out)
 	table_destroy(t);
 }
 
-static void local_time(json_int_t t, char out[32])
+const char *render_time(json_int_t t, char out[RENDER_TIME_MAX])
 {
 	time_t seconds = (time_t)t;
 	struct tm tm;
 
 	localtime_r(&seconds, &tm);
-	strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm);
+	strftime(out, RENDER_TIME_MAX, "%Y-%m-%d %H:%M:%S", &tm);
+	return out;
 }
 
 void render_partner(const json_t *result, FILE *out)
@@ -163,10 +164,10 @@ void render_partner(const json_t *result, FILE *out)
 	table_cell(t, "%s", render_text(result, "contact"));
 	table_cell(t, "notes");
 	table_cell(t, "%s", render_text(result, "notes"));
-	local_time(render_int(result, "created"), text);
+	render_time(render_int(result, "created"), text);
 	table_cell(t, "created");
 	table_cell(t, "%s", text);
-	local_time(render_int(result, "changed"), text);
+	render_time(render_int(result, "changed"), text);
 	table_cell(t, "changed");
 	table_cell(t, "%s", text);
 	table_print(t, true, out);
@@ -212,7 +213,7 @@ void render_partners(const json_t *result, FILE *out)
 	table_destroy(t);
 }
 
-static void tell_generation(const json_t *result, FILE *out)
+void render_generation(const json_t *result, FILE *out)
 {
 	if (json_is_true(json_object_get(result, "pushed")))
 		fprintf(out, "generation %" JSON_INTEGER_FORMAT " is committed\n",
@@ -223,11 +224,16 @@ static void tell_generation(const json_t *result, FILE *out)
 
 void render_partner_changed(const json_t *result, FILE *out)
 {
+	/* Staged only. */
+	if (json_object_get(result, "changes") != NULL) {
+		render_changes(result, out);
+		return;
+	}
 	fprintf(out, "partner %s %s; ", render_text(result, "name"), render_text(result, "action"));
 	if (json_is_false(json_object_get(result, "changed")))
 		fputs("nothing to commit\n", out);
 	else
-		tell_generation(result, out);
+		render_generation(result, out);
 }
 
 void render_reload(const json_t *result, FILE *out)
@@ -236,7 +242,7 @@ void render_reload(const json_t *result, FILE *out)
 	size_t i;
 
 	fprintf(out, "%s is read; ", render_text(result, "config"));
-	tell_generation(result, out);
+	render_generation(result, out);
 	json_array_foreach(json_object_get(result, "warnings"), i, warning)
 		fprintf(out, "warning: %s\n", json_string_value(warning));
 }
@@ -249,7 +255,7 @@ void render_events(const json_t *result, FILE *out)
 
 	json_array_foreach(json_object_get(result, "events"), i, e)
 	{
-		local_time((json_int_t)json_number_value(json_object_get(e, "time")), text);
+		render_time((json_int_t)json_number_value(json_object_get(e, "time")), text);
 		fprintf(out, "%s ", text);
 		for (const char *c = render_text(e, "line"); *c != '\0'; c++)
 			fputc((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c, out);
