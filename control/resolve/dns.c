@@ -14,6 +14,7 @@
 #include "control/resolve/loop.h"
 
 #define RCODE_NOERROR  0
+#define RCODE_SERVFAIL 2
 #define RCODE_NXDOMAIN 3
 /* What libunbound may be at, counting what nobody waits for any more. */
 #define QUERIES_MAX 16384
@@ -24,11 +25,11 @@ struct dns_query {
 	struct dns *dns;
 	dns_done done; /* NULL: given up */
 	void *arg;
-	struct event *timer; /* the time-out, or at once for an answer that came inside dns_ask() */
-	bool asking;         /* inside ub_resolve_event() */
+	struct event *timer; /* the time-out; made active when the answer is there */
 	bool returned;       /* libunbound is through with it */
-	uint8_t *early;      /* answer that came meanwhile, and its particulars */
-	int early_len, early_rcode, early_secure;
+	uint8_t *msg;        /* its answer, and the particulars */
+	char *why_bogus;
+	int len, rcode, secure;
 	enum wire_type type;
 	LIST_ENTRY(dns_query) link;
 	char name[];
@@ -48,7 +49,8 @@ static void query_free(struct dns_query *q)
 	LIST_REMOVE(q, link);
 	if (q->timer != NULL)
 		event_free(q->timer);
-	free(q->early);
+	free(q->msg);
+	free(q->why_bogus);
 	free(q);
 }
 
@@ -85,6 +87,7 @@ static void query_answer(
 {
 	struct dns_answer *a = calloc(1, sizeof(*a));
 	char why[64];
+	bool packet = rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN;
 	int rc;
 
 	if (a == NULL) {
@@ -96,18 +99,20 @@ static void query_answer(
 	if (sec == 1) {
 		a->status = DNS_BOGUS;
 		a->why = why_bogus != NULL ? why_bogus : "DNSSEC validation failed";
-	} else if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN) {
-		a->status = DNS_FAILED;
-		snprintf(why, sizeof(why), "no server gave an answer (rcode %d)", rcode);
-		a->why = why;
-	} else if ((rc = wire_parse(msg, a->len, q->name, (uint16_t)q->type, &a->wire)) < 0) {
+	} else if (packet &&
+		   (rc = wire_parse(msg, a->len, q->name, (uint16_t)q->type, &a->wire)) < 0) {
 		a->status = DNS_FAILED;
 		a->why = rc == -ELOOP ? "too many aliases" : "the answer makes no sense";
+	} else if (!packet || (a->wire.rcode != RCODE_NOERROR && a->wire.rcode != RCODE_NXDOMAIN)) {
+		a->status = DNS_FAILED;
+		snprintf(why, sizeof(why), "no server gave an answer (rcode %d)",
+			packet ? a->wire.rcode : rcode);
+		a->why = why;
 	} else {
 		a->secure = sec == 2;
-		a->status = a->wire.count > 0         ? DNS_DATA
-			    : rcode == RCODE_NXDOMAIN ? DNS_NXDOMAIN
-						      : DNS_NODATA;
+		a->status = a->wire.count > 0                 ? DNS_DATA
+			    : a->wire.rcode == RCODE_NXDOMAIN ? DNS_NXDOMAIN
+							      : DNS_NODATA;
 	}
 	query_finish(q, a);
 	free(a);
@@ -117,16 +122,23 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct dns_query *q = arg;
 	struct dns_answer timeout = {.status = DNS_TIMEOUT, .why = "no answer in time"};
-	uint8_t *early = q->early;
+	uint8_t *msg = q->msg;
+	char *why = q->why_bogus;
 
-	q->early = NULL;
+	q->msg = NULL;
+	q->why_bogus = NULL;
 	if (q->returned)
-		query_answer(q, q->early_rcode, early, q->early_len, q->early_secure, NULL);
+		query_answer(q, q->rcode, msg, q->len, q->secure, why);
 	else
 		query_finish(q, &timeout);
-	free(early);
+	free(msg);
+	free(why);
 }
 
+/*
+ * May come from inside ub_resolve_event(), for this query or for others, and the packet lies in a
+ * buffer that the next query is made in: it is copied, and delivered from the loop.
+ */
 static void on_unbound(
 	void *arg, int rcode, void *packet, int len, int sec, char *why_bogus, int ratelimited)
 {
@@ -138,17 +150,15 @@ static void on_unbound(
 		query_free(q);
 		return;
 	}
-	if (!q->asking) {
-		query_answer(q, rcode, packet, len, sec, why_bogus);
-		return;
+	q->rcode = rcode;
+	q->secure = sec;
+	q->why_bogus = why_bogus != NULL ? strdup(why_bogus) : NULL;
+	q->msg = packet != NULL && len > 0 ? malloc((size_t)len) : NULL;
+	if (q->msg != NULL) {
+		memcpy(q->msg, packet, (size_t)len);
+		q->len = len;
 	}
-	q->early_rcode = rcode;
-	q->early_secure = sec;
-	q->early = packet != NULL && len > 0 ? malloc((size_t)len) : NULL;
-	if (q->early != NULL) {
-		memcpy(q->early, packet, (size_t)len);
-		q->early_len = len;
-	}
+	event_active(q->timer, EV_TIMEOUT, 1);
 }
 
 int dns_ask(struct dns *dns, const char *name, enum wire_type type, dns_done done, void *arg,
@@ -175,14 +185,13 @@ int dns_ask(struct dns *dns, const char *name, enum wire_type type, dns_done don
 	LIST_INSERT_HEAD(&dns->queries, q, link);
 	dns->stats.asked++;
 	dns->stats.pending++;
-	q->asking = true;
+	event_add(q->timer, &dns->timeout);
 	rc = ub_resolve_event(dns->ctx, name, (int)type, 1, q, on_unbound, NULL);
-	q->asking = false;
 	if (rc != 0) {
 		q->returned = true;
-		q->early_rcode = 2;
+		q->rcode = RCODE_SERVFAIL;
+		event_active(q->timer, EV_TIMEOUT, 1);
 	}
-	event_add(q->timer, q->returned ? &(struct timeval){0, 0} : &dns->timeout);
 	*out = q;
 	return 0;
 }
