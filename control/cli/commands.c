@@ -63,6 +63,25 @@ static const struct cli_option commit_options[] = {
 	{NULL},
 };
 
+#define SINCE                                                                                \
+	{                                                                                    \
+		"--since", "since", "TIME", "back to: 7d, 12h, 2026-11-01 (default 30d)", "" \
+	}
+
+static const struct cli_option coverage_options[] = {
+	{"--partner", "partner", "NAME", "of this one only", ""},
+	SINCE,
+	{NULL},
+};
+
+static const struct cli_option since_options[] = {SINCE, {NULL}};
+
+static const struct cli_option suggest_options[] = {
+	SINCE,
+	{"--min", "min", "N", "of those with N messages at least (default 10)"},
+	{NULL},
+};
+
 const struct cli_command cli_commands[] = {
 	{"status", "", "both processes: version, uptime, generation", "status", NULL, NULL, NULL,
 		render_status, NULL},
@@ -104,6 +123,13 @@ const struct cli_command cli_commands[] = {
 		render_suspensions, NULL},
 	{"resolve", "DOMAIN", "the way to a domain: MX, addresses, DNSSEC, DANE, MTA-STS",
 		"resolve", "domain", NULL, NULL, render_resolve, NULL},
+	{"report coverage", "", "messages encrypted, in the clear, refused, by partner and suite",
+		"report-coverage", NULL, coverage_options, NULL, render_coverage, NULL},
+	{"report would-break", "LEVEL", "who could not send any more if LEVEL were required",
+		"report-would-break", "level", since_options, NULL, render_would_break, NULL,
+		.positional_words = "encrypt"},
+	{"report suggest", "", "partners that could be promoted", "report-suggest", NULL,
+		suggest_options, NULL, render_suggest, NULL},
 	{"reload", "", "read the configuration again and apply it", "reload", NULL, NULL, NULL,
 		render_reload, NULL},
 	{"events", "", "sessions and messages as they end", "events", NULL, events_options, NULL,

@@ -28,6 +28,10 @@ void render_history(const json_t *result, FILE *out);
 void render_suspended(const json_t *result, FILE *out);
 void render_suspensions(const json_t *result, FILE *out);
 
+void render_coverage(const json_t *result, FILE *out);
+void render_would_break(const json_t *result, FILE *out);
+void render_suggest(const json_t *result, FILE *out);
+
 #define RENDER_TIME_MAX 32
 /* "2026-11-26 17:15:06". */
 const char *render_time(json_int_t t, char out[RENDER_TIME_MAX]);

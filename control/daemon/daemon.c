@@ -70,6 +70,7 @@ static void on_event(void *arg, const struct ipc_event *event)
 	char line[EVENT_LINE_MAX];
 
 	events_add(d->events, event);
+	report_event(d->report, event, daemon_wall(d));
 	if (d->config->log_events) {
 		event_line(event, line);
 		log_line(LOG_LEVEL_INFO, "%s", line);
@@ -118,11 +119,23 @@ void daemon_tick(struct daemon *d)
 {
 	suspend_tick(d);
 	trial_tick(d);
+	report_tick(d->report, daemon_wall(d));
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	daemon_tick(arg);
+}
+
+/* Mail is not stopped by reports that cannot be kept: then they last as long as we do. */
+static int open_report(struct daemon *d)
+{
+	char err[REPORT_ERROR_MAX];
+
+	if (report_open(d->params.report_path, &d->report, err) == 0)
+		return 0;
+	log_line(LOG_LEVEL_ERROR, "%s: reports are kept in memory", err);
+	return report_open(NULL, &d->report, err);
 }
 
 int daemon_create(const struct daemon_params *params, struct daemon **out)
@@ -155,6 +168,8 @@ int daemon_create(const struct daemon_params *params, struct daemon **out)
 	rc = d->retry && d->tick && d->suspend && d->trial && event_add(d->tick, &second) == 0
 		     ? 0
 		     : -ENOMEM;
+	if (rc == 0)
+		rc = open_report(d);
 	if (rc == 0)
 		rc = events_create(d->config->events_keep, &d->events);
 	if (rc == 0)
@@ -190,6 +205,7 @@ void daemon_destroy(struct daemon *d)
 		event_free(d->tick);
 	suspend_destroy(d->suspend);
 	free(d->trial);
+	report_close(d->report);
 	config_free(d->config);
 	free(d);
 }

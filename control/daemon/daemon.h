@@ -21,9 +21,10 @@ struct daemon_params {
 	const char *dataplane_path; /* NULL: daemon_dataplane()'s connection is adopted by hand */
 	uint32_t dataplane_timeout_ms;
 	gid_t api_group;
-	struct config *config; /* taken over on success */
-	struct store *store;   /* borrowed */
-	const char *sts_path;  /* MTA-STS policies; NULL: in memory */
+	struct config *config;   /* taken over on success */
+	struct store *store;     /* borrowed */
+	const char *report_path; /* NULL: in memory */
+	const char *sts_path;    /* MTA-STS policies; NULL: in memory */
 	/* Seconds of CLOCK_REALTIME and ms of CLOCK_MONOTONIC; NULL: those of the system. */
 	void (*clock)(int64_t *wall_s, uint64_t *mono_ms);
 };

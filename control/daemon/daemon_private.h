@@ -8,6 +8,7 @@
 
 #include "control/daemon/daemon.h"
 #include "control/daemon/events.h"
+#include "control/daemon/report.h"
 #include "control/daemon/resolver.h"
 #include "control/daemon/suspend.h"
 
@@ -37,6 +38,7 @@ struct daemon {
 	struct event *tick;
 	struct suspend *suspend;
 	struct trial *trial;
+	struct report *report;
 };
 
 /* --- change.c: what alters the dataplane's state --- */

@@ -231,23 +231,24 @@ static int add_signals(struct process *p)
 }
 
 /* Beside the store. */
-static void sts_path(const char *store, char *out, size_t size)
+static void beside(const char *store, const char *name, char *out, size_t size)
 {
 	const char *slash = strrchr(store, '/');
 
-	snprintf(out, size, "%.*smta-sts.db", slash != NULL ? (int)(slash - store + 1) : 0, store);
+	snprintf(out, size, "%.*s%s", slash != NULL ? (int)(slash - store + 1) : 0, store, name);
 }
 
 /* 0 or an exit code. */
 static int start(struct process *p, struct config *config)
 {
-	char sts[512];
+	char sts[512], report[512];
 	const struct group *group = getgrnam(GROUP);
 	struct daemon_params params = {
 		.config_path = p->options.config,
 		.dataplane_path = p->options.dataplane,
 		.api_group = group ? group->gr_gid : (gid_t)-1,
 		.config = config,
+		.report_path = report,
 		.sts_path = sts,
 	};
 	char err[600];
@@ -255,7 +256,8 @@ static int start(struct process *p, struct config *config)
 
 	make_directory(p->options.pid_file, 0755);
 	make_directory(p->options.store, 0750);
-	sts_path(p->options.store, sts, sizeof(sts));
+	beside(p->options.store, "mta-sts.db", sts, sizeof(sts));
+	beside(p->options.store, "report.db", report, sizeof(report));
 	rc = take_pid_file(p);
 	if (rc == 0 && store_open(p->options.store, &p->store, err) < 0) {
 		log_line(LOG_LEVEL_ERROR, "%s", err);

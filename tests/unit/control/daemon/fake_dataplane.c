@@ -392,6 +392,18 @@ void fake_events(struct fake *f, unsigned int first, unsigned int count)
 	}
 }
 
+void fake_event(struct fake *f, const struct ipc_event *event, unsigned int count)
+{
+	struct ipc_events *m = (struct ipc_events *)out.room;
+
+	for (unsigned int i = 0; i < count; i++) {
+		memset(m, 0, sizeof(*m));
+		m->count = 1;
+		m->events[0] = *event;
+		reply(f, IPC_EVENTS, sizeof(*m) + sizeof(m->events[0]), 0);
+	}
+}
+
 const struct fake_partner *fake_partner(const struct fake *f, const char *name)
 {
 	for (unsigned int i = 0; i < f->committed.partner_count; i++)

@@ -54,6 +54,8 @@ void fake_close(struct fake *f);
 bool fake_pump(struct fake *f);
 /* `count` session events, numbered from `first` on. */
 void fake_events(struct fake *f, unsigned int first, unsigned int count);
+/* This one, `count` times. */
+void fake_event(struct fake *f, const struct ipc_event *event, unsigned int count);
 const struct fake_partner *fake_partner(const struct fake *f, const char *name);
 
 #endif
