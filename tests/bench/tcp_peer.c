@@ -7,6 +7,7 @@
  * connect=ADDR port=N   or   listen=PORT;  flows=N (1)
  * send=BYTES each flow, or seconds=S: as much as goes in that time;  FIN after it
  * cc=cubic|newreno  sndbuf=BYTES  rcvbuf=BYTES  ecn=0|1  sleep=US when idle
+ * measure=S: received_in_time is what came in within S of the first connection
  * limit=S: gives up after that (60)
  *
  * What is sent is the pattern of pattern_fill(), and what comes in is compared with it. When every
@@ -40,8 +41,7 @@
 struct flow {
 	struct peer *peer;
 	struct tcp_conn *c;
-	uint64_t sent, received, acked_by_end;
-	uint64_t connected_at, last_byte_at, done_at;
+	uint64_t sent, received, acked_by_end, received_in_time;
 	bool connected, shut, eof, bad, ended;
 	enum tcp_reason reason;
 	struct tcp_info info;
@@ -58,7 +58,8 @@ struct peer {
 	bool connect;
 	uint16_t remote_port;
 	unsigned int flow_count, accepted, ended;
-	uint64_t send, seconds, limit, sleep_us, stop_at;
+	uint64_t send, seconds, measure, limit, sleep_us, stop_at;
+	uint64_t measure_until; /* from the first connection on */
 	struct flow flows[FLOWS_MAX];
 	uint8_t pattern[PERIOD + SEND_CHUNK];
 };
@@ -123,11 +124,10 @@ static uint32_t on_tso_max(void *arg, const struct ip_addr *dst)
 
 /* --- Flows --- */
 
-static void flow_end(struct flow *f, enum tcp_reason reason, uint64_t now)
+static void flow_end(struct flow *f, enum tcp_reason reason)
 {
 	f->ended = true;
 	f->reason = reason;
-	f->done_at = now;
 	f->c = NULL;
 	f->peer->ended++;
 }
@@ -165,7 +165,8 @@ static void flow_read(struct flow *f, uint64_t now)
 	while ((n = tcp_read(p->tcp, f->c, buf, sizeof(buf))) > 0) {
 		f->bad |= memcmp(buf, p->pattern + f->received % PERIOD, n) != 0;
 		f->received += n;
-		f->last_byte_at = now;
+		if (now <= p->measure_until)
+			f->received_in_time = f->received;
 	}
 	f->eof |= tcp_at_eof(f->c);
 }
@@ -176,7 +177,7 @@ static void flow_finish(struct flow *f, uint64_t now)
 		return;
 	tcp_get_info(f->peer->tcp, f->c, &f->info);
 	tcp_close(f->peer->tcp, f->c, now);
-	flow_end(f, TCP_REASON_NONE, now);
+	flow_end(f, TCP_REASON_NONE);
 }
 
 static void on_connected(struct tcp_conn *c, void *user, uint64_t now)
@@ -184,7 +185,8 @@ static void on_connected(struct tcp_conn *c, void *user, uint64_t now)
 	struct flow *f = user;
 
 	f->connected = true;
-	f->connected_at = now;
+	if (f->peer->measure_until == 0)
+		f->peer->measure_until = now + f->peer->measure * SECOND;
 	if (f->peer->seconds > 0 && f->peer->stop_at == UINT64_MAX)
 		f->peer->stop_at = now + f->peer->seconds * SECOND;
 	flow_pump(f, now);
@@ -221,7 +223,7 @@ static void on_closed(struct tcp_conn *c, void *user, enum tcp_reason reason, ui
 
 	flow_read(f, now);
 	tcp_get_info(f->peer->tcp, c, &f->info);
-	flow_end(f, reason, now);
+	flow_end(f, reason);
 }
 
 static const struct tcp_ops ops = {on_accepted, on_connected, on_readable, on_writable, on_closed};
@@ -277,6 +279,8 @@ static bool parse_option(struct peer *p, struct tcp_config *c, const char *arg, 
 		return p->send = number, true;
 	if (IS("seconds"))
 		return p->seconds = number, true;
+	if (IS("measure"))
+		return p->measure = number, true;
 	if (IS("limit"))
 		return p->limit = number, true;
 	if (IS("sleep"))
@@ -398,7 +402,7 @@ static void loop(struct peer *p)
 
 static bool report(struct peer *p)
 {
-	uint64_t sent = 0, received = 0, first = UINT64_MAX, last = 0, in_time = 0;
+	uint64_t sent = 0, received = 0, acked_in_time = 0, received_in_time = 0;
 	bool good = p->ended == p->flow_count;
 
 	for (unsigned int i = 0; i < p->flow_count; i++) {
@@ -412,15 +416,12 @@ static bool report(struct peer *p)
 			t->ssthresh_bytes, t->rtt_us, t->min_rtt_us, t->retransmits, t->mss);
 		sent += f->sent;
 		received += f->received;
-		in_time += f->acked_by_end;
-		if (f->connected && f->connected_at < first)
-			first = f->connected_at;
-		if (f->last_byte_at > last)
-			last = f->last_byte_at;
+		acked_in_time += f->acked_by_end;
+		received_in_time += f->received_in_time;
 		good &= f->ended && f->reason == TCP_REASON_NONE && !f->bad;
 	}
-	printf("total sent=%lu received=%lu acked_in_time=%lu receive_ns=%lu good=%d\n", sent,
-		received, in_time, last > first ? last - first : 0, good);
+	printf("total sent=%lu received=%lu acked_in_time=%lu received_in_time=%lu good=%d\n", sent,
+		received, acked_in_time, received_in_time, good);
 	printf("counters");
 	for (size_t i = 0; i < tcp_counter_count(); i++) {
 		if (tcp_counter_value(p->tcp, i) != 0)
