@@ -3,11 +3,22 @@
 
 #include "dataplane/tcp/rack.h"
 
+/*
+ * What an earlier reduction sent again beyond its own recovery point may be on its way still. Its
+ * ACK echoes a clock from before this one's first retransmission without saying anything of it, so
+ * then only DSACKs can undo (RFC 3522 3.2 compares with the retransmission of that very segment).
+ */
 static void undo_arm(struct tcp_conn *c)
 {
+	const struct tcp_record *r;
+
 	c->undo_una = c->snd_una;
 	c->undo_retrans = 0;
 	c->undo_ts = 0;
+	for (r = c->rec_head; r != NULL && c->undo_retrans < INT16_MAX; r = r->next) {
+		if ((r->flags & (TCP_R_RETRANS | TCP_R_SACKED)) == TCP_R_RETRANS)
+			c->undo_retrans++;
+	}
 }
 
 static void undo_disarm(struct tcp_conn *c)
@@ -20,7 +31,7 @@ void tcp_recovery_sent_again(struct tcp_conn *c, uint32_t len, uint64_t now)
 {
 	if (c->undo_retrans >= 0) {
 		c->undo_retrans++;
-		if (c->undo_ts == 0) {
+		if (c->undo_retrans == 1) {
 			c->undo_ts = tcp_conn_ts(c, now);
 			if (c->undo_ts == 0)
 				c->undo_ts = 1;
