@@ -304,3 +304,30 @@ def off(world):
             for word in ("mx1.good.lab", "usable", "dane", "192.0.2.10", "3 1 2"):
                 check(word in r.stdout, f"no {word} in {r.stdout}")
     check(os.path.basename(lab.ns) not in dnslab.leftovers(), "the namespace is still there")
+
+
+@test("resolve: a cold burst of 10,000 domains", gateway=False, seconds=150)
+def burst(world):
+    count = 10000
+    lines = "".join(f"d{i} MX 10 mx\n" for i in range(count))
+    with lab_or_skip(extra_insecure=lines) as lab:
+        def bench(*args):
+            r = subprocess.run(["ip", "netns", "exec", lab.ns, world.path("tests/bench/bench_resolve"),
+                                lab.dir + "/hints", lab.dir + "/anchor", *map(str, args)], capture_output=True,
+                               text=True, timeout=120)
+            check(r.returncode == 0, f"bench_resolve: {r.returncode} {r.stderr[-3000:]}")
+            return json.loads(r.stdout)
+
+        # 500 whose servers are silent are ahead of them all in the queue.
+        b = bench(count, "insecure.lab", 500, "hang.lab")
+        print(f"       {b}")
+        equal(b["ok"], count, f"answers; {b}")
+        equal(b["dns-timeout"] + b["dns-failed"], 500, f"time-outs; {b}")
+        check(b["cold_ms"] < 60000, f"{b}")
+        check(b["stall_ms"] < 500, f"the loop stood still: {b}")
+        equal(b["hits"], count, "hits of the second round")
+        check(b["cached_ms"] < 1000, f"{b}")
+        check(b["rss_kb"] < 400000, f"{b}")
+        # A queue that is full says so at once.
+        b = bench(2000, "insecure.lab", 0, "hang.lab", 500)
+        check(b["busy"] >= 1000 and b["ok"] + b["busy"] == 2000, f"{b}")
