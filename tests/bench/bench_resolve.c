@@ -20,6 +20,12 @@
 
 #include "control/resolve/resolve.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED "true" /* its quarantine is no memory of ours */
+#else
+#define SANITIZED "false"
+#endif
+
 struct bench {
 	struct event_base *base;
 	struct resolve *resolve;
@@ -143,7 +149,7 @@ int main(int argc, char **argv)
 	getrusage(RUSAGE_SELF, &usage);
 	printf("\"cold_ms\": %" PRIu64 ", \"stall_ms\": %" PRIu64 ", \"cached_ms\": %" PRIu64
 	       ", \"hits\": %" PRIu64 ", \"dns_asked\": %" PRIu64
-	       ", \"cache_bytes\": %zu, \"rss_kb\": %ld}\n",
+	       ", \"cache_bytes\": %zu, \"rss_kb\": %ld, \"sanitized\": " SANITIZED "}\n",
 		cold / 1000, stall / 1000, cached / 1000, s.hits, s.dns_asked, s.cache_bytes,
 		usage.ru_maxrss);
 	/* With questions open: none may be touched afterwards. */
