@@ -130,6 +130,8 @@ const struct cli_command cli_commands[] = {
 		.positional_words = "encrypt"},
 	{"report suggest", "", "partners that could be promoted", "report-suggest", NULL,
 		suggest_options, NULL, render_suggest, NULL},
+	{"alerts", "", "partners whose mail is refused now, and whom to call", "alerts", NULL, NULL,
+		NULL, render_alerts, NULL},
 	{"reload", "", "read the configuration again and apply it", "reload", NULL, NULL, NULL,
 		render_reload, NULL},
 	{"events", "", "sessions and messages as they end", "events", NULL, events_options, NULL,

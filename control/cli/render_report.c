@@ -136,3 +136,31 @@ void render_suggest(const json_t *result, FILE *out)
 	table_destroy(t);
 	tell_lost(result, out);
 }
+
+void render_alerts(const json_t *result, FILE *out)
+{
+	struct table *t = table_create("PARTNER|>REFUSED|SINCE|LAST|CONTACT|REASON");
+	const json_t *command = json_object_get(result, "command");
+	char when[RENDER_TIME_MAX];
+	json_t *o;
+	size_t i;
+
+	if (t == NULL)
+		return;
+	json_array_foreach(json_object_get(result, "alerts"), i, o)
+	{
+		table_cell(t, "%s", render_text(o, "partner"));
+		cell_count(t, o, "refused");
+		table_cell(t, "%s", render_time(render_int(o, "since"), when));
+		table_cell(t, "%s", render_time(render_int(o, "last"), when));
+		table_cell(t, "%s", render_text(o, "contact"));
+		table_cell(t, "%s", render_text(o, "reason"));
+	}
+	table_print(t, false, out);
+	table_destroy(t);
+	if (render_int(command, "failed") + render_int(command, "dropped") > 0)
+		fprintf(out,
+			"(the command failed %" JSON_INTEGER_FORMAT " times, %" JSON_INTEGER_FORMAT
+			" alerts were dropped: see the log)\n",
+			render_int(command, "failed"), render_int(command, "dropped"));
+}

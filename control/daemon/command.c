@@ -206,6 +206,7 @@ const struct api_command daemon_commands[] = {
 	{"report-coverage", report_coverage},
 	{"report-would-break", report_would_break},
 	{"report-suggest", report_suggest},
+	{"alerts", alerts_command},
 	{"reload", reload},
 	{"events", events},
 	{"resolve", resolve},

@@ -86,6 +86,9 @@ void config_free(struct config *config)
 	}
 	for (unsigned int i = 0; i < config->next_hop_count; i++)
 		files_free_pem(&config->next_hops[i].ca);
+	for (char **word = config->alerts.command; word != NULL && *word != NULL; word++)
+		free(*word);
+	free(config->alerts.command);
 	free(config->interfaces);
 	free(config->routes);
 	free(config->certificates);

@@ -128,6 +128,12 @@ struct config_resolver {
 	uint64_t max_cache; /* octets */
 };
 
+struct config_alerts {
+	char **command; /* path and arguments, ends with NULL; NULL: none */
+	uint32_t after; /* refused messages within a minute */
+	uint64_t clear_after_ms, timeout_ms;
+};
+
 enum config_log {
 	CONFIG_LOG_STDERR,
 	CONFIG_LOG_SYSLOG,
@@ -145,6 +151,7 @@ struct config {
 	struct config_timeouts timeouts;
 	struct config_limits limits;
 	struct config_resolver resolver;
+	struct config_alerts alerts;
 	uint32_t events_keep; /* events held in memory */
 	enum config_log log_to;
 	bool log_events; /* one line for each event */

@@ -139,5 +139,6 @@ int config_check(const char *file, const struct config_raw *raw, const struct li
 	check_next_hops(&c);
 	check_settings(&c);
 	check_resolver(&c);
+	check_alerts(&c);
 	return errors->count == before ? 0 : -EINVAL;
 }

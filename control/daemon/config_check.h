@@ -33,6 +33,7 @@ void check_certificates(struct check *c);
 void check_listeners(struct check *c);
 void check_next_hops(struct check *c);
 void check_resolver(struct check *c);
+void check_alerts(struct check *c);
 void check_settings(struct check *c); /* strangers, timeouts, limits, events, log */
 
 /* Values common to several parts; an absent key takes `fallback`, or is an error if that is NULL.

@@ -167,6 +167,16 @@ static const cyaml_schema_field_t resolver_fields[] = {
 };
 #undef T
 
+#define T struct config_raw_alerts
+static const cyaml_schema_field_t alert_fields[] = {
+	LIST("command", T, command, &text_schema),
+	TEXT("after", T, after),
+	TEXT("clear-after", T, clear_after),
+	TEXT("timeout", T, timeout),
+	CYAML_FIELD_END,
+};
+#undef T
+
 static const cyaml_schema_field_t event_fields[] = {
 	GROUP_TEXT("keep", events, keep),
 	CYAML_FIELD_END,
@@ -191,6 +201,7 @@ static const cyaml_schema_field_t top_fields[] = {
 	GROUP("limits", T, limits, limit_fields),
 	CYAML_FIELD_MAPPING_PTR(
 		"resolver", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, T, resolver, resolver_fields),
+	GROUP("alerts", T, alerts, alert_fields),
 	GROUP("events", T, events, event_fields),
 	GROUP("log", T, log, log_fields),
 	CYAML_FIELD_END,

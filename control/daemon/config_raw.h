@@ -44,6 +44,12 @@ struct config_raw_resolver {
 		*max_sockets, *sts, *sts_ca, *sts_port, *sts_timeout;
 };
 
+struct config_raw_alerts {
+	char **command;
+	unsigned int command_count;
+	char *after, *clear_after, *timeout;
+};
+
 struct config_raw {
 	char *hostname;
 	struct config_raw_interface *interfaces;
@@ -66,6 +72,7 @@ struct config_raw {
 			*max_message_size, *max_sessions_per_client;
 	} limits;
 	struct config_raw_resolver *resolver; /* NULL: absent */
+	struct config_raw_alerts alerts;
 	struct {
 		char *keep;
 	} events;

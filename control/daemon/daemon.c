@@ -71,6 +71,7 @@ static void on_event(void *arg, const struct ipc_event *event)
 
 	events_add(d->events, event);
 	report_event(d->report, event, daemon_wall(d));
+	alerts_event(d, event);
 	if (d->config->log_events) {
 		event_line(event, line);
 		log_line(LOG_LEVEL_INFO, "%s", line);
@@ -120,6 +121,7 @@ void daemon_tick(struct daemon *d)
 	suspend_tick(d);
 	trial_tick(d);
 	report_tick(d->report, daemon_wall(d));
+	alerts_tick(d);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -165,7 +167,9 @@ int daemon_create(const struct daemon_params *params, struct daemon **out)
 	d->tick = event_new(params->base, -1, EV_PERSIST, on_tick, d);
 	d->suspend = suspend_create();
 	d->trial = trial_create();
-	rc = d->retry && d->tick && d->suspend && d->trial && event_add(d->tick, &second) == 0
+	d->alerts = alerts_create();
+	rc = d->retry && d->tick && d->suspend && d->trial && d->alerts &&
+			     event_add(d->tick, &second) == 0
 		     ? 0
 		     : -ENOMEM;
 	if (rc == 0)
@@ -205,6 +209,7 @@ void daemon_destroy(struct daemon *d)
 		event_free(d->tick);
 	suspend_destroy(d->suspend);
 	free(d->trial);
+	alerts_destroy(d->alerts);
 	report_close(d->report);
 	config_free(d->config);
 	free(d);

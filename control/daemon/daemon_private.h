@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "control/daemon/alert.h"
 #include "control/daemon/daemon.h"
 #include "control/daemon/events.h"
 #include "control/daemon/report.h"
@@ -39,6 +40,7 @@ struct daemon {
 	struct suspend *suspend;
 	struct trial *trial;
 	struct report *report;
+	struct alerts *alerts;
 };
 
 /* --- change.c: what alters the dataplane's state --- */

@@ -34,6 +34,13 @@ static const char schema[] =
 	" plain INTEGER NOT NULL,"
 	" encrypted INTEGER NOT NULL,"
 	" PRIMARY KEY (day, domain)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS alert ("
+	" partner INTEGER PRIMARY KEY,"
+	" name TEXT NOT NULL,"
+	" refused INTEGER NOT NULL,"
+	" first INTEGER NOT NULL,"
+	" last INTEGER NOT NULL,"
+	" text TEXT NOT NULL);"
 	"PRAGMA user_version = 1;";
 
 int report_open(const char *path, struct report **out, char *err)

@@ -33,6 +33,19 @@ void report_event(struct report *r, const struct ipc_event *e, int64_t now);
 /* Writes what is counted if it is time. */
 void report_tick(struct report *r, int64_t now);
 
+/* Alerts that are raised (alert.c); errors are told in the log. */
+struct report_alert {
+	uint32_t partner_id;
+	char partner[IPC_PARTNER_NAME_MAX];
+	uint64_t refused;
+	int64_t first, last;
+	char text[160]; /* of the last refusal */
+};
+void report_alert_put(struct report *r, const struct report_alert *a);
+void report_alert_delete(struct report *r, uint32_t partner);
+/* The one with the lowest partner above `after`; -ENOENT. */
+int report_alert_next(struct report *r, uint32_t after, struct report_alert *out);
+
 void report_coverage(void *daemon, struct api_request *r, const json_t *args);
 void report_would_break(void *daemon, struct api_request *r, const json_t *args);
 void report_suggest(void *daemon, struct api_request *r, const json_t *args);

@@ -55,6 +55,15 @@ static const struct mistake mistakes[] = {
 	{"mx.example.net", "&h mx.example.net\nlog: *h",
 		"2: log: aliases (\"*name\") are not supported"},
 	/* Resolver. */
+	{"log:\n", "alerts:\n  command: [page]\nlog:\n",
+		"37: alerts.command: page is not a path from / on (a list: "
+		"[/path, argument])"},
+	{"log:\n", "alerts:\n  command: [/nonexistent/page]\nlog:\n",
+		"37: alerts.command: /nonexistent/page: No such file or directory"},
+	{"log:\n", "alerts:\n  command: [/etc]\nlog:\n",
+		"37: alerts.command: /etc is not a program that we may run"},
+	{"log:\n", "alerts:\n  after: 0\nlog:\n",
+		"37: alerts.after: 0 is not a number of messages (1..1000000)"},
 	{"log:\n", "resolver:\n  trust-anchor: none\n  forwarders: [dns.example]\nlog:\n",
 		"38: resolver.forwarders[0]: dns.example is not the address of a server"},
 	{"log:\n", "resolver:\n  trust-anchor: none\n  forwarders: [192.0.2.53@70000]\nlog:\n",

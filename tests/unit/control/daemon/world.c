@@ -16,7 +16,7 @@ struct event_base *base;
 struct store *store;
 struct daemon *daemon_;
 char config_path[128];
-static char store_path[128];
+static char store_path[128], report_path[128];
 
 void write_config(const char *old, const char *new)
 {
@@ -73,6 +73,7 @@ static void start_daemon(void)
 		.dataplane_timeout_ms = 300,
 		.api_group = (gid_t)-1,
 		.store = store,
+		.report_path = report_path,
 		.clock = world_clock,
 	};
 
@@ -108,6 +109,7 @@ int world_setup(void **state)
 	fixture_create();
 	snprintf(config_path, sizeof(config_path), "%s/c.yaml", fixture_dir);
 	snprintf(store_path, sizeof(store_path), "%s/db", fixture_dir);
+	snprintf(report_path, sizeof(report_path), "%s/report", fixture_dir);
 	write_config("to: stderr", "events: no");
 	memset(&fake, 0, sizeof(fake));
 	fake.fd = -1;
@@ -130,6 +132,8 @@ int world_teardown(void **state)
 	fake_close(&fake);
 	for (int i = 0; i < 3; i++) {
 		snprintf(name, sizeof(name), "%s%s", store_path, tails[i]);
+		unlink(name);
+		snprintf(name, sizeof(name), "%s%s", report_path, tails[i]);
 		unlink(name);
 	}
 	unlink(config_path);
