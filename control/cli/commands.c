@@ -82,6 +82,14 @@ static const struct cli_option suggest_options[] = {
 	{NULL},
 };
 
+static const struct cli_option explain_options[] = {
+	{"--from", "from", "ADDRESS", "sender: a@example.net, example.net, or <>", ""},
+	{"--to", "to", "ADDRESS", "recipient", ""},
+	{"--client", "client", "ADDRESS", "IP address that it comes from", ""},
+	{"--tls", "tls", NULL, "only as it would be after STARTTLS"},
+	{NULL},
+};
+
 const struct cli_command cli_commands[] = {
 	{"status", "", "both processes: version, uptime, generation", "status", NULL, NULL, NULL,
 		render_status, NULL},
@@ -130,6 +138,9 @@ const struct cli_command cli_commands[] = {
 		.positional_words = "encrypt"},
 	{"report suggest", "", "partners that could be promoted", "report-suggest", NULL,
 		suggest_options, NULL, render_suggest, NULL},
+	{"explain", "--from ADDRESS [--to ADDRESS] [--client ADDRESS] [--tls]",
+		"which rule decides for a message, and what it would be told", "explain", NULL,
+		explain_options, NULL, render_explain, NULL},
 	{"alerts", "", "partners whose mail is refused now, and whom to call", "alerts", NULL, NULL,
 		NULL, render_alerts, NULL},
 	{"reload", "", "read the configuration again and apply it", "reload", NULL, NULL, NULL,

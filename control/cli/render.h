@@ -30,6 +30,7 @@ void render_suspensions(const json_t *result, FILE *out);
 
 void render_coverage(const json_t *result, FILE *out);
 void render_would_break(const json_t *result, FILE *out);
+void render_explain(const json_t *result, FILE *out);
 void render_alerts(const json_t *result, FILE *out);
 void render_suggest(const json_t *result, FILE *out);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/daemon/daemon_private.h"
+#include "control/daemon/explain.h"
 
 #define LAST_DEFAULT 20
 
@@ -206,6 +207,7 @@ const struct api_command daemon_commands[] = {
 	{"report-coverage", report_coverage},
 	{"report-would-break", report_would_break},
 	{"report-suggest", report_suggest},
+	{"explain", explain_command},
 	{"alerts", alerts_command},
 	{"reload", reload},
 	{"events", events},

@@ -53,6 +53,10 @@ int store_partner_count(
 int store_partner_put(struct store *s, struct partner *p);
 int store_partner_delete(struct store *s, uint32_t id);
 
+/* Exactly this one, as it is stored ("*.example.net"). 0, -ENOENT, -EIO. */
+int store_find_domain(struct store *s, const char *domain, uint32_t *partner);
+int store_find_prefix(struct store *s, const struct prefix *prefix, uint32_t *partner);
+
 /* What was done and why; `before` and `after` NULL where there is none. What one commit did has one
  * generation. */
 int store_history_add(struct store *s, const char *who, const char *action, const char *subject,
