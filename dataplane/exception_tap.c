@@ -70,15 +70,19 @@ static void count(struct side *s, enum counter c)
 	__atomic_store_n(&s->counters[c], s->counters[c] + 1, __ATOMIC_RELAXED);
 }
 
-/* The netdev with its MAC and MTU; it is left down, with no address: that is the operator's. */
+/*
+ * The netdev with its MAC and MTU; it is left down, with no address: that is the operator's. Where
+ * the operator has made a persistent one (`ip tuntap add`) for our user, it is taken, without
+ * privileges, and keeps its addresses when we restart.
+ */
 static int open_tap(const struct exception_tap_params *params, int *out)
 {
-	struct ifreq r = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL};
+	struct ifreq r = {.ifr_flags = IFF_TAP | IFF_NO_PI};
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), s = -1, rc = 0;
 
 	if (fd < 0)
 		return -errno;
-	s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", params->name);
 	if (s < 0 || ioctl(fd, TUNSETIFF, &r) < 0) {
 		rc = -errno;
@@ -90,9 +94,14 @@ static int open_tap(const struct exception_tap_params *params, int *out)
 		rc = -errno;
 		goto out;
 	}
-	r.ifr_mtu = params->mtu;
-	if (ioctl(s, SIOCSIFMTU, &r) < 0)
+	/* The kernel must not be able to send more than the port takes. */
+	if (ioctl(s, SIOCGIFMTU, &r) < 0) {
 		rc = -errno;
+	} else if (r.ifr_mtu != params->mtu) {
+		r.ifr_mtu = params->mtu;
+		if (ioctl(s, SIOCSIFMTU, &r) < 0)
+			rc = -errno;
+	}
 out:
 	if (s >= 0)
 		close(s);

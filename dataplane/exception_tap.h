@@ -25,7 +25,8 @@ struct exception_tap_params {
 	int socket_id;
 };
 
-/* 0 or -errno (-EPERM without CAP_NET_ADMIN, -EBUSY name taken). From the control thread. */
+/* 0 or -errno (-EPERM without CAP_NET_ADMIN and no persistent TAP of ours, -EBUSY somebody has that
+ * TAP, -EINVAL a netdev of that name is none). From the control thread. */
 int exception_tap_create(const struct exception_tap_params *params, struct exception_tap **out);
 void exception_tap_destroy(struct exception_tap *t);
 

@@ -24,6 +24,7 @@
 #include <rte_log.h>
 
 #include "dataplane/ctl/ctl.h"
+#include "dataplane/exception_tap.h"
 #include "dataplane/host.h"
 #include "dataplane/options.h"
 #include "dataplane/port.h"
@@ -33,9 +34,16 @@
 
 #define LINK_WAIT_MS 5000 /* some links are up late; later than that is told, not waited for */
 /* Address space for the TLS memory of all workers together, of which they touch what they use. */
-#define TLS_RANGE_MAX (UINT64_C(64) << 30)
-#define TLS_RANGE_MIN (UINT64_C(1) << 30)
-#define CTL_MBUFS_MIN 4096
+#define TLS_RANGE_MAX    (UINT64_C(64) << 30)
+#define TLS_RANGE_MIN    (UINT64_C(1) << 30)
+#define CTL_MBUFS_MIN    4096
+#define EXCEPTION_BUDGET 64 /* frames each way that one turn of the control thread moves */
+
+/* A port as the control thread knows it. */
+struct port_handle {
+	struct port *port;
+	struct exception_tap *exception; /* NULL: none */
+};
 
 struct dataplane {
 	struct options options;
@@ -46,7 +54,11 @@ struct dataplane {
 	int sockets[PORT_MAX_WORKERS];
 	struct tls_arena *arenas[PORT_MAX_WORKERS];
 	struct port *ports[OPTIONS_PORTS_MAX];
+	struct exception_tap *exceptions[OPTIONS_PORTS_MAX]; /* by port; NULL: none */
 	struct ctl_port ctl_ports[OPTIONS_PORTS_MAX];
+	struct port_handle port_handles[OPTIONS_PORTS_MAX];
+	struct ctl_poll ctl_polls[OPTIONS_PORTS_MAX];
+	uint16_t poll_count;
 	uint16_t port_count;
 	struct ctl *ctl;
 };
@@ -145,7 +157,8 @@ static int create_port(struct dataplane *d, const uint16_t *devices, uint16_t co
 	*c = (struct ctl_port){.name = port_name(*p),
 		.driver = port_driver(*p),
 		.mtu = port_mtu(*p),
-		.handle = *p};
+		.handle = d->port_handles + d->port_count};
+	d->port_handles[d->port_count] = (struct port_handle){*p, NULL};
 	port_mac(*p, c->mac);
 	d->port_count++;
 	return 0;
@@ -186,6 +199,59 @@ static int create_ports(struct dataplane *d)
 	return 0;
 }
 
+static uint32_t poll_exception(void *tap)
+{
+	return exception_tap_poll(tap, EXCEPTION_BUDGET);
+}
+
+/* Before privileges are given up: a netdev is not to be made without them. */
+static int create_exception(struct dataplane *d, const struct options_exception *o)
+{
+	struct exception_tap_params params = {
+		.name = o->tap,
+		.worker_count = d->group.count,
+		.per_second = o->per_second,
+	};
+	uint16_t p = 0;
+	int rc;
+
+	while (p < d->port_count && strcmp(port_name(d->ports[p]), o->port) != 0)
+		p++;
+	if (p == d->port_count)
+		return FAIL("--exception: there is no port %s", o->port);
+	if (d->exceptions[p] != NULL)
+		return FAIL("--exception: port %s has one already", o->port);
+	port_mac(d->ports[p], params.mac);
+	params.mtu = port_mtu(d->ports[p]);
+	params.socket_id = port_socket(d->ports[p]);
+	rc = exception_tap_create(&params, &d->exceptions[p]);
+	if (rc == -EBUSY || rc == -EINVAL)
+		return FAIL("--exception: %s is %s", o->tap,
+			rc == -EBUSY ? "in use" : "another kind of netdev");
+	if (rc == -EPERM)
+		return FAIL("--exception: no permission to make TAP %s or set its MTU to %u: "
+			    "CAP_NET_ADMIN, or beforehand `ip tuntap add dev %s mode tap user ...`",
+			o->tap, params.mtu, o->tap);
+	if (rc < 0)
+		return FAIL("--exception: TAP %s: %s", o->tap, strerror(-rc));
+	d->port_handles[p].exception = d->exceptions[p];
+	d->ctl_polls[d->poll_count++] = (struct ctl_poll){
+		.fd = exception_tap_fd(d->exceptions[p]),
+		.poll = poll_exception,
+		.arg = d->exceptions[p],
+	};
+	return 0;
+}
+
+static int create_exceptions(struct dataplane *d)
+{
+	for (unsigned int i = 0; i < d->options.exception_count; i++) {
+		if (create_exception(d, &d->options.exceptions[i]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int create_workers(struct dataplane *d)
 {
 	const struct options *o = &d->options;
@@ -193,6 +259,7 @@ static int create_workers(struct dataplane *d)
 		.group = &d->group,
 		.ports = d->ports,
 		.port_count = d->port_count,
+		.exceptions = d->poll_count > 0 ? d->exceptions : NULL,
 		.max_sessions = o->max_sessions,
 		.tx_mbufs = o->mbufs,
 		.ctl_mbufs = o->mbufs / 4 > CTL_MBUFS_MIN ? o->mbufs / 4 : CTL_MBUFS_MIN,
@@ -242,24 +309,37 @@ static int create_workers(struct dataplane *d)
 
 /* --- The control thread's view of ports --- */
 
-static int set_addresses(void *port, const struct ip_addr *addrs, size_t count)
+static int set_addresses(void *handle, const struct ip_addr *addrs, size_t count)
 {
-	return port_set_addresses(port, addrs, count);
+	const struct port_handle *h = handle;
+
+	return port_set_addresses(h->port, addrs, count);
 }
 
-static size_t counter_count(const void *port)
+static size_t counter_count(const void *handle)
 {
-	return port_counter_count(port);
+	const struct port_handle *h = handle;
+
+	return port_counter_count(h->port) +
+	       (h->exception != NULL ? exception_tap_counter_count() : 0);
 }
 
-static const char *counter_name(const void *port, size_t i)
+static const char *counter_name(const void *handle, size_t i)
 {
-	return port_counter_name(port, i);
+	const struct port_handle *h = handle;
+	size_t n = port_counter_count(h->port);
+
+	return i < n ? port_counter_name(h->port, i) : exception_tap_counter_name(i - n);
 }
 
-static void counter_values(const void *port, uint64_t *values)
+static void counter_values(const void *handle, uint64_t *values)
 {
-	port_counter_values(port, values);
+	const struct port_handle *h = handle;
+
+	port_counter_values(h->port, values);
+	values += port_counter_count(h->port);
+	for (size_t i = 0; h->exception != NULL && i < exception_tap_counter_count(); i++)
+		values[i] = exception_tap_counter_value(h->exception, i);
 }
 
 static const struct ctl_port_ops port_ops = {
@@ -281,6 +361,8 @@ static int create_ctl(struct dataplane *d)
 		.ports = d->ctl_ports,
 		.port_count = d->port_count,
 		.port_ops = &port_ops,
+		.polls = d->ctl_polls,
+		.poll_count = d->poll_count,
 		.drain_timeout_ms = d->options.drain_timeout_s * 1000,
 	};
 	char err[CTL_ERROR_SIZE];
@@ -314,7 +396,8 @@ static int launch(struct dataplane *d)
 
 static int start(struct dataplane *d)
 {
-	if (find_lcores(d) < 0 || create_ports(d) < 0 || create_workers(d) < 0 || create_ctl(d) < 0)
+	if (find_lcores(d) < 0 || create_ports(d) < 0 || create_exceptions(d) < 0 ||
+		create_workers(d) < 0 || create_ctl(d) < 0)
 		return -1;
 	if (host_write_pid(d->options.pid_file, &d->user) < 0 || host_confine(&d->user) < 0)
 		return -1;
@@ -334,8 +417,10 @@ static void stop(struct dataplane *d)
 	}
 	for (uint16_t i = 0; i < d->group.count; i++)
 		worker_destroy(d->workers[i]);
-	for (uint16_t i = 0; i < d->port_count; i++)
+	for (uint16_t i = 0; i < d->port_count; i++) {
+		exception_tap_destroy(d->exceptions[i]);
 		port_destroy(d->ports[i]);
+	}
 }
 
 /* SIGTERM and SIGINT come by the control thread's loop, to no thread as a signal. */

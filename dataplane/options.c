@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,12 @@ static const char usage[] =
 	"  --port DEV[,DEV...]  take these devices as one port (net_af_xdp: one per queue); may "
 	"be\n"
 	"                       given more than once; default: every device is a port\n"
+	"  --exception DEV=TAP[,N]\n"
+	"                       give the kernel what is not ours on that port, and send what it "
+	"sends:\n"
+	"                       a TAP of that name is made, N frames a second and worker at most "
+	"go\n"
+	"                       to it (default 1000)\n"
 	"  --max-sessions N     mail sessions of one worker (default 4096)\n"
 	"  --mbufs N            packet buffers of one worker to send from, and as many for each "
 	"port to\n"
@@ -57,6 +64,7 @@ enum {
 	OPT_PID_FILE,
 	OPT_USER,
 	OPT_PORT,
+	OPT_EXCEPTION,
 	OPT_MAX_SESSIONS,
 	OPT_MBUFS,
 	OPT_TLS_MEMORY,
@@ -77,6 +85,7 @@ static const struct option long_options[] = {
 	{"pid-file", required_argument, NULL, OPT_PID_FILE},
 	{"user", required_argument, NULL, OPT_USER},
 	{"port", required_argument, NULL, OPT_PORT},
+	{"exception", required_argument, NULL, OPT_EXCEPTION},
 	{"max-sessions", required_argument, NULL, OPT_MAX_SESSIONS},
 	{"mbufs", required_argument, NULL, OPT_MBUFS},
 	{"tls-memory", required_argument, NULL, OPT_TLS_MEMORY},
@@ -134,6 +143,40 @@ static bool port(struct options *o)
 	return true;
 }
 
+/* "net_tap0=pg-outside0,500" */
+static bool exception(struct options *o)
+{
+	struct options_exception *e = &o->exceptions[o->exception_count];
+	char *tap, *rate, *end;
+	unsigned long n = 1000;
+
+	if (o->exception_count == OPTIONS_PORTS_MAX) {
+		fprintf(stderr, "postgate-dataplane: more than %d --exception\n",
+			OPTIONS_PORTS_MAX);
+		return false;
+	}
+	tap = strrchr(optarg, '=');
+	rate = tap != NULL ? strchr(tap, ',') : NULL;
+	if (rate != NULL) {
+		*rate++ = '\0';
+		n = strtoul(rate, &end, 10);
+		if (*rate < '0' || *rate > '9' || *end != '\0')
+			n = 0;
+	}
+	if (tap == NULL || tap == optarg || tap[1] == '\0' || strlen(tap + 1) >= IFNAMSIZ ||
+		n == 0 || n > 1000000) {
+		fprintf(stderr,
+			"postgate-dataplane: --exception %s: not DEVICE=TAP or DEVICE=TAP,N with "
+			"a name of at most %d letters and N from 1 to 1000000\n",
+			optarg, IFNAMSIZ - 1);
+		return false;
+	}
+	*tap++ = '\0';
+	*e = (struct options_exception){optarg, tap, (uint32_t)n};
+	o->exception_count++;
+	return true;
+}
+
 static bool power_of_two(const char *name, uint32_t n)
 {
 	if ((n & (n - 1)) == 0)
@@ -157,6 +200,8 @@ static bool take(int opt, struct options *o)
 		return true;
 	case OPT_PORT:
 		return port(o);
+	case OPT_EXCEPTION:
+		return exception(o);
 	case OPT_MAX_SESSIONS:
 		return number("max-sessions", 1, 1000000, &o->max_sessions);
 	case OPT_MBUFS:

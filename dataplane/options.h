@@ -12,6 +12,13 @@
 #define OPTIONS_PORTS_MAX   16
 #define OPTIONS_DEVICES_MAX 32
 
+/* --exception: what is not ours on a port goes to a kernel TAP. */
+struct options_exception {
+	char *port; /* name of the port's (first) device */
+	char *tap;
+	uint32_t per_second;
+};
+
 struct options {
 	const char *socket, *pid_file, *user;
 	uint32_t max_sessions; /* per worker */
@@ -25,6 +32,8 @@ struct options {
 	/* --port: each a list of device names that are one port; none: every device is one */
 	unsigned int port_count;
 	char *ports[OPTIONS_PORTS_MAX];
+	unsigned int exception_count;
+	struct options_exception exceptions[OPTIONS_PORTS_MAX];
 };
 
 enum options_end {

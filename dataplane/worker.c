@@ -25,6 +25,7 @@
 #include <rte_tcp.h>
 
 #include "dataplane/clock.h"
+#include "dataplane/exception_tap.h"
 #include "dataplane/port.h"
 #include "dataplane/tcp/wheel.h"
 #include "tls/tls.h"
@@ -40,11 +41,12 @@
 #define TICK         UINT64_C(100000000) /* ns, of net_tick() */
 #define MBUF_DATA    (2048 + RTE_PKTMBUF_HEADROOM)
 
-#define WORKER_COUNTERS(X)                              \
-	X(HANDOFF_OUT, "worker_handoff_out")            \
-	X(HANDOFF_IN, "worker_handoff_in")              \
-	X(HANDOFF_DROP, "worker_drop_handoff_full")     \
-	X(SPREAD_NO_MBUF, "worker_drop_spread_no_mbuf") \
+#define WORKER_COUNTERS(X)                                 \
+	X(HANDOFF_OUT, "worker_handoff_out")               \
+	X(HANDOFF_IN, "worker_handoff_in")                 \
+	X(HANDOFF_DROP, "worker_drop_handoff_full")        \
+	X(SPREAD_NO_MBUF, "worker_drop_spread_no_mbuf")    \
+	X(EXCEPTION_NONE, "worker_drop_no_exception_path") \
 	X(BAD_GENERATION, "worker_generation_not_adopted")
 
 enum worker_counter {
@@ -78,6 +80,7 @@ struct worker {
 	uint64_t cycles_busy, cycles_total, loops; // worker: rw, control: ro relaxed
 	uint64_t counters[WORKER_COUNTER_COUNT];   // worker: rw, control: ro relaxed
 	uint64_t next_tick;
+	uint64_t turn_began;
 	bool drained;
 	uint32_t segment_count;
 	struct rte_mbuf *segments[SEGMENTS_MAX];
@@ -211,6 +214,18 @@ static void worker_spread(void *arg, uint16_t port_id, const struct rte_mbuf *m)
 	}
 }
 
+static void worker_exception(void *arg, uint16_t port_id, struct rte_mbuf *m)
+{
+	struct worker *w = arg;
+
+	if (!w->params.exceptions[port_id]) {
+		worker_count(w, WORKER_C_EXCEPTION_NONE, 1);
+		rte_pktmbuf_free(m);
+		return;
+	}
+	exception_tap_put(w->params.exceptions[port_id], w->params.index, m, w->turn_began);
+}
+
 static void worker_tx(void *arg, uint16_t port_id, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct worker *w = arg;
@@ -275,6 +290,27 @@ static uint32_t worker_receive(struct worker *w, uint64_t now)
 			net_input(w->net, p, pkts, n, now);
 		else
 			rte_pktmbuf_free_bulk(pkts, n); /* nothing is configured yet */
+		total += n;
+	}
+	return total;
+}
+
+/* What the kernel sends by its end of the exception path: one worker is enough for it. */
+static uint32_t worker_send_exceptions(struct worker *w)
+{
+	struct rte_mbuf *pkts[RX_BURST];
+	uint32_t total = 0;
+
+	if (!w->params.exceptions || w->params.index != 0)
+		return 0;
+	for (uint16_t p = 0; p < w->params.port_count; p++) {
+		uint16_t n;
+
+		if (!w->params.exceptions[p])
+			continue;
+		n = exception_tap_get(w->params.exceptions[p], pkts, RX_BURST);
+		if (n > 0)
+			port_tx(w->params.ports[p], w->params.index, pkts, n);
 		total += n;
 	}
 	return total;
@@ -392,6 +428,7 @@ static uint32_t worker_turn(struct worker *w, uint64_t now)
 {
 	uint32_t work;
 
+	w->turn_began = now;
 	work = worker_receive(w, now);
 	work += worker_receive_handoffs(w, now);
 	worker_flush_segments(w, now);
@@ -400,6 +437,7 @@ static uint32_t worker_turn(struct worker *w, uint64_t now)
 	gateway_poll(w->gateway, now);
 	tcp_output(w->tcp, now);
 	net_flush(w->net);
+	work += worker_send_exceptions(w);
 	worker_housekeeping(w, now);
 	return work;
 }
@@ -505,6 +543,8 @@ static int worker_create_net(struct worker *w, int socket_id)
 		.socket_id = socket_id,
 	};
 
+	if (w->params.exceptions)
+		params.upper.exception = worker_exception;
 	return net_create(&params, &w->net);
 }
 

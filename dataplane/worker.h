@@ -15,6 +15,7 @@
 #include "dataplane/net/net.h"
 #include "dataplane/tcp/tcp.h"
 
+struct exception_tap;
 struct port;
 struct tls_lib;
 struct worker;
@@ -37,7 +38,8 @@ struct worker_params {
 	struct worker_group *group;
 	uint16_t index; /* 0..count-1; also the RX and TX queue of every port */
 	unsigned int lcore;
-	struct port **ports; /* by port_id */
+	struct port **ports;               /* by port_id */
+	struct exception_tap **exceptions; /* by port_id; NULL, or an entry NULL: none */
 	uint16_t port_count;
 	struct tcp_config tcp; /* secret and sizes; worker and worker_count are filled in */
 	uint32_t max_sessions;

@@ -16,6 +16,9 @@
 #include "dataplane/ctl/private.h"
 
 #define DRAIN_POLL_US 10000
+/* Of what workers hand to params.polls without waking anybody. */
+#define POLL_BUSY_US 1000
+#define POLL_IDLE_US 5000
 /* Half of a ticket's lifetime (tls/context.c): three keys then cover it. */
 #define TICKET_ROTATE_S 3600
 
@@ -115,6 +118,48 @@ static void each_second(void *arg)
 	loop_timer_start(c->loop, &c->second, 1000000);
 }
 
+static void polls_turn(void *arg)
+{
+	struct ctl *c = arg;
+	uint32_t work = 0;
+
+	for (uint16_t i = 0; i < c->params.poll_count; i++)
+		work += c->params.polls[i].poll(c->params.polls[i].arg);
+	loop_timer_start(c->loop, &c->poll_timer, work > 0 ? POLL_BUSY_US : POLL_IDLE_US);
+}
+
+static void poll_ready(void *arg, uint32_t events)
+{
+	struct ctl *c = arg;
+
+	if (events & (EPOLLERR | EPOLLHUP)) {
+		/* Somebody has taken the netdev away: no use in being told again and again. */
+		for (uint16_t i = 0; i < c->params.poll_count; i++)
+			loop_unwatch(c->loop, &c->poll_watches[i]);
+		CTL_LOG(WARNING, "an exception path's TAP is gone; it comes back with a restart");
+		return;
+	}
+	polls_turn(c);
+}
+
+static int open_polls(struct ctl *c)
+{
+	int rc = 0;
+
+	if (c->params.poll_count == 0)
+		return 0;
+	c->poll_watches = calloc(c->params.poll_count, sizeof(c->poll_watches[0]));
+	if (c->poll_watches == NULL)
+		return -ENOMEM;
+	for (uint16_t i = 0; i < c->params.poll_count && rc == 0; i++) {
+		c->poll_watches[i] = (struct loop_watch){
+			.fd = c->params.polls[i].fd, .ready = poll_ready, .arg = c};
+		rc = loop_watch(c->loop, &c->poll_watches[i], EPOLLIN);
+	}
+	loop_timer_start(c->loop, &c->poll_timer, POLL_IDLE_US);
+	return rc;
+}
+
 static int open_signals(struct ctl *c)
 {
 	sigset_t set;
@@ -162,6 +207,7 @@ int ctl_create(const struct ctl_params *params, struct ctl **out, char err[CTL_E
 	c->page_timer = (struct loop_timer){.fire = page_poll, .arg = c};
 	c->event_timer = (struct loop_timer){.fire = events_poll, .arg = c};
 	c->second = (struct loop_timer){.fire = each_second, .arg = c};
+	c->poll_timer = (struct loop_timer){.fire = polls_turn, .arg = c};
 	c->drain_timer = (struct loop_timer){.fire = drain_poll, .arg = c};
 	c->pages = calloc(params->group->count, sizeof(c->pages[0]));
 	if (c->pages == NULL)
@@ -171,6 +217,8 @@ int ctl_create(const struct ctl_params *params, struct ctl **out, char err[CTL_E
 		rc = loop_create(&c->loop);
 	if (rc == 0)
 		rc = open_signals(c);
+	if (rc == 0)
+		rc = open_polls(c);
 	if (rc == 0)
 		rc = policy_map_create(&c->policy);
 	if (rc == 0)
@@ -218,6 +266,7 @@ void ctl_destroy(struct ctl *c)
 		loop_destroy(c->loop);
 	}
 	tls_tickets_destroy(c->tickets);
+	free(c->poll_watches);
 	free(c->port_values);
 	free(c->pages);
 	free(c);

@@ -35,6 +35,14 @@ struct ctl_port_ops {
 	void (*counter_values)(const void *port, uint64_t *values);
 };
 
+/* Something that the control thread does for others beside its own work: `poll` when `fd` is
+ * readable, and again and again, more often while it returns that there was work. */
+struct ctl_poll {
+	int fd;
+	uint32_t (*poll)(void *arg);
+	void *arg;
+};
+
 struct ctl_params {
 	const char *socket_path;
 	mode_t socket_mode; /* 0660 */
@@ -45,8 +53,10 @@ struct ctl_params {
 	const struct ctl_port *ports; /* kept */
 	uint16_t port_count;
 	const struct ctl_port_ops *port_ops; /* NULL in tests */
-	uint32_t drain_timeout_ms;           /* after SIGTERM or SIGINT; 0: stop at once */
-	uint32_t ticket_rotate_s;            /* a new key for session tickets; 0: 3600 */
+	const struct ctl_poll *polls;        /* kept */
+	uint16_t poll_count;
+	uint32_t drain_timeout_ms; /* after SIGTERM or SIGINT; 0: stop at once */
+	uint32_t ticket_rotate_s;  /* a new key for session tickets; 0: 3600 */
 };
 
 /*

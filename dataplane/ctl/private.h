@@ -143,6 +143,8 @@ struct ctl {
 	struct tls_tickets *tickets;
 	uint64_t ticket_ns; /* of the last rotation */
 	struct loop_timer drain_timer;
+	struct loop_watch *poll_watches; /* of params.polls */
+	struct loop_timer poll_timer;
 
 	LIST_HEAD(, client) clients;
 	unsigned int client_count;
