@@ -159,20 +159,26 @@ static int server_name(SSL *ssl, int *alert, void *arg)
 }
 
 /* A ticket is good only where the same would have been asked of the client. */
-static int set_session_id_context(
+static int set_session_id_contexts(
 	struct tls_context *ctx, const struct tls_server_params *params, char *err, size_t err_size)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
-	uint8_t head[2] = {(uint8_t)params->profile, params->request_client_certificate};
-	bool ok;
+	bool ok = md != NULL;
 
-	ok = md != NULL && EVP_DigestInit_ex2(md, ctx->lib->sha256, NULL) == 1 &&
-	     EVP_DigestUpdate(md, head, sizeof(head)) == 1 &&
-	     EVP_DigestUpdate(md, params->client_ca.data, params->client_ca.len) == 1 &&
-	     EVP_DigestFinal_ex(md, digest, &len) == 1 &&
-	     SSL_CTX_set_session_id_context(ctx->ssl_ctx, digest, SSL_MAX_SID_CTX_LENGTH) == 1;
+	for (uint8_t asks = 0; ok && asks < 2; asks++) {
+		uint8_t head[2] = {(uint8_t)params->profile, asks};
+
+		ok = EVP_DigestInit_ex2(md, ctx->lib->sha256, NULL) == 1 &&
+		     EVP_DigestUpdate(md, head, sizeof(head)) == 1 &&
+		     EVP_DigestUpdate(md, params->client_ca.data, params->client_ca.len) == 1 &&
+		     EVP_DigestFinal_ex(md, digest, &len) == 1;
+		memcpy(ctx->session_id_context[asks], digest, SSL_MAX_SID_CTX_LENGTH);
+	}
+	ok = ok && SSL_CTX_set_session_id_context(ctx->ssl_ctx,
+			   ctx->session_id_context[params->request_client_certificate],
+			   SSL_MAX_SID_CTX_LENGTH) == 1;
 	EVP_MD_CTX_free(md);
 	return ok ? 0 : context_error(-ENOMEM, err, err_size, "session id context");
 }
@@ -231,7 +237,7 @@ int tls_server_context_create(struct tls_lib *lib, const struct tls_server_param
 	ret = set_anchors(ctx, &params->client_ca, err, err_size);
 	if (ret != 0)
 		goto out;
-	ret = set_session_id_context(ctx, params, err, err_size);
+	ret = set_session_id_contexts(ctx, params, err, err_size);
 	if (ret != 0)
 		goto out;
 	ret = set_tickets(ctx, params, err, err_size);

@@ -29,6 +29,9 @@ struct tls_context {
 	uint64_t key_update_records;
 	struct tls_tickets *tickets;     /* NULL: none */
 	struct tls_tickets *own_tickets; /* the same if they are this context's alone */
+	/* Of a server, for connections that do not ask for a client certificate and such that do.
+	 */
+	uint8_t session_id_context[2][SSL_MAX_SID_CTX_LENGTH];
 };
 
 struct tls_conn {
@@ -76,6 +79,7 @@ void tls_context_ref(struct tls_context *ctx);
 
 /* verify.c */
 void tls_verify_install(SSL_CTX *ssl_ctx);
+void tls_verify_set_rules(X509_VERIFY_PARAM *param);
 int tls_verify_set_names(SSL *ssl, const char *const *names, size_t count);
 bool tls_verify_is_address(const char *name);
 bool tls_verify_is_name_error(long verify_result);

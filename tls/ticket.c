@@ -83,9 +83,38 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
 	return 0;
 }
 
+/*
+ * A ticket holds the client's certificate but not the intermediates that came with it, and the
+ * certificate is judged anew at each MAIL (peer.c): without them a resumed client would be refused
+ * that was let in before. So such a ticket is marked, and answered by a full handshake.
+ */
+static int ticket_made(SSL *ssl, void *arg)
+{
+	static const uint8_t mark = 1;
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+
+	if (chain == NULL || sk_X509_num(chain) == 0)
+		return 1;
+	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &mark, sizeof(mark));
+}
+
+static SSL_TICKET_RETURN ticket_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+	size_t name_len, SSL_TICKET_STATUS status, void *arg)
+{
+	size_t len = 0;
+	void *mark;
+
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	if (SSL_SESSION_get0_ticket_appdata(session, &mark, &len) == 1 && len > 0)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 void tls_ticket_install(struct tls_context *ctx)
 {
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx->ssl_ctx, ticket_key);
+	SSL_CTX_set_session_ticket_cb(ctx->ssl_ctx, ticket_made, ticket_opened, NULL);
 }
 
 int tls_ticket_keys_rotate(uint8_t (*keys)[TLS_TICKET_KEY_SIZE], size_t *count, size_t max)

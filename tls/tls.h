@@ -109,6 +109,9 @@ int tls_ca_check(const struct tls_pem *ca, char *err, size_t err_size);
 /* Server side of a connection. -ENOMEM. */
 int tls_accept(struct tls_context *ctx, const struct tls_transport *transport, void *arg,
 	struct tls_conn **out);
+/* Before the first tls_handshake(): this connection asks for a client certificate, whatever its
+ * context does. Tickets of connections that did not ask do not resume it. -ENOMEM. */
+int tls_request_certificate(struct tls_conn *c);
 struct tls_connect_params {
 	const char *sni;          /* NULL: none. Never an address literal */
 	const char *const *names; /* to match (RFC 6125/9525); NULL: none */
@@ -165,6 +168,26 @@ struct tls_info {
 	time_t peer_not_after;    /* 0 without one */
 };
 void tls_get_info(const struct tls_conn *c, struct tls_info *info);
+
+/*
+ * CA certificates that client certificates are judged by after the handshake: which ones may apply
+ * is known at MAIL only, and may be others for the next transaction. Made in the lib of the worker
+ * that uses them.
+ */
+struct tls_anchors;
+/* 0 or -errno with a text, as for contexts. */
+int tls_anchors_create(struct tls_lib *lib, const struct tls_pem *ca, struct tls_anchors **out,
+	char *err, size_t err_size);
+void tls_anchors_free(struct tls_anchors *anchors); /* NULL allowed */
+/*
+ * Whether the client's certificate chains to the anchors now (RFC 5280), with the intermediates
+ * that came with it. A resumed connection is judged alike: only clients that needed no
+ * intermediates of their own are resumed. *why: a constant text, "" if it does.
+ */
+bool tls_verify_client(
+	const struct tls_conn *c, const struct tls_anchors *anchors, const char **why);
+/* One of the certificate's DNS names is `name`, or is below it where `name` is "*.name". */
+bool tls_client_has_name(const struct tls_conn *c, const char *name);
 
 enum tls_error {
 	TLS_ERR_NONE,

@@ -52,17 +52,20 @@ static int verify_peer(X509_STORE_CTX *store_ctx, void *arg)
 	return ok || !c->verify;
 }
 
-void tls_verify_install(SSL_CTX *ssl_ctx)
+void tls_verify_set_rules(X509_VERIFY_PARAM *param)
 {
-	X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl_ctx);
-
-	SSL_CTX_set_cert_verify_callback(ssl_ctx, verify_peer, NULL);
 	/* What the operator names as an anchor is one, an intermediate or a server's own as well.
 	 */
 	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
 	/* RFC 9525 6.3: no "f*.example.com"; 2: the subject's CN is not a name. */
 	X509_VERIFY_PARAM_set_hostflags(
 		param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+}
+
+void tls_verify_install(SSL_CTX *ssl_ctx)
+{
+	SSL_CTX_set_cert_verify_callback(ssl_ctx, verify_peer, NULL);
+	tls_verify_set_rules(SSL_CTX_get0_param(ssl_ctx));
 }
 
 bool tls_verify_is_address(const char *name)

@@ -23,6 +23,7 @@ struct pki_cert {
 struct pki_spec {
 	const char *cn;
 	const char *san; /* as in openssl.cnf: "DNS:a.example,IP:192.0.2.1"; NULL: none */
+	const char *eku; /* likewise: "serverAuth"; NULL: none */
 	enum pki_key key;
 	bool ca;
 	const struct pki_cert *issuer; /* NULL: itself */

@@ -73,6 +73,8 @@ struct pki_cert *pki_make(const struct pki_spec *spec)
 		add_extension(c->x509, issuer, NID_authority_key_identifier, "keyid");
 	if (spec->san != NULL)
 		add_extension(c->x509, issuer, NID_subject_alt_name, spec->san);
+	if (spec->eku != NULL)
+		add_extension(c->x509, issuer, NID_ext_key_usage, spec->eku);
 	assert_true(X509_sign(c->x509, spec->issuer != NULL ? spec->issuer->key : c->key,
 			    EVP_sha256()) > 0);
 
