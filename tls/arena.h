@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <openssl/opensslv.h>
+
 struct tls_arena;
 
 /* Once, before anything else touches OpenSSL. max_bytes: address space for all arenas together (not
@@ -24,10 +26,10 @@ int tls_arena_install(size_t max_bytes);
 int tls_arena_create(size_t bytes, struct tls_arena **out);
 
 /*
- * What a TLS connection takes, with what the size classes lose: at rest (18 kB,
- * mostly OpenSSL's object and keys), and at its most (handshake, both record buffers).
+ * What a TLS connection takes, with what the size classes lose: at rest (18 kB with OpenSSL 3.0, 35
+ * kB with 3.5: mostly its object and keys), and at its most (handshake, both record buffers).
  */
-#define TLS_ARENA_IDLE 20480
+#define TLS_ARENA_IDLE (OPENSSL_VERSION_NUMBER >= 0x30200000L ? 40960 : 20480)
 #define TLS_ARENA_BUSY 81920
 /* Enough for so many connections of which one in eight is busy at a time. */
 size_t tls_arena_size(uint32_t connections);
