@@ -44,6 +44,9 @@
 	X(nd_not_our_target)            \
 	X(nd_conflict)                  \
 	X(nd_ignored)                   \
+	X(mld_rx_query)                 \
+	X(mld_tx_report)                \
+	X(mld_malformed)                \
 	/* neighbour table */           \
 	X(neigh_created)                \
 	X(neigh_evicted)                \
@@ -116,8 +119,6 @@
 	X(icmp_ignored)                 \
 	X(icmp_rate_limited)            \
 	X(icmp_suppressed)              \
-	X(mld_rx_query)                 \
-	X(mld_tx_report)                \
 	/* output */                    \
 	X(out_no_route)                 \
 	X(out_too_big)                  \

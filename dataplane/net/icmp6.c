@@ -83,6 +83,9 @@ void icmp6_input(struct net *n, struct rte_mbuf *m, const struct net_rx *rx)
 	case ICMP6_PARAMETER:
 		error(n, m, rx, icmp, off);
 		break;
+	case ICMP6_MLD_QUERY:
+		mld_input(n, m, rx, off);
+		break;
 	case ICMP6_RS:
 	case ICMP6_RA:
 	case ICMP6_NS:

@@ -9,6 +9,7 @@
 
 #include <rte_config.h>
 #include <rte_mbuf.h>
+#include <rte_random.h>
 
 #include "dataplane/net/counters.h"
 #include "dataplane/net/neigh.h"
@@ -38,6 +39,10 @@ struct net_iface {
 	uint8_t mac[ETHER_MAC_SIZE];
 	uint16_t first_addr; /* into net.addrs */
 	uint16_t addr_count;
+	uint64_t mld_at; /* a report is due then, 0: none is */
+	uint64_t mld_unsolicited_at;
+	uint8_t mld_unsolicited;   /* reports still to be made after a configuration */
+	bool mld_v1;               /* the querier's version */
 	struct ip_addr link_local; /* fe80::/64 with the MAC's EUI-64, RFC 4291 2.5.1 */
 };
 
@@ -91,6 +96,7 @@ struct net {
 	struct route_table *routes;
 	struct frag *frag;
 	struct net_rate icmp_rate;
+	uint32_t ident; /* of the datagram that was last sent in fragments */
 	uint64_t counters[NET_C_COUNT];
 };
 
@@ -184,6 +190,13 @@ void nd_solicit(struct net *n, uint8_t iface, const struct ip_addr *target, cons
 	uint64_t now);
 void nd_announce(struct net *n, uint8_t iface, const struct ip_addr *addr, uint64_t now);
 
+struct ip_addr nd_solicited_node(const struct ip_addr *a);
+
+/* mld.c: which groups we listen to; `off` as above. */
+void mld_input(struct net *n, struct rte_mbuf *m, const struct net_rx *rx, uint32_t off);
+void mld_start(struct net *n, uint8_t iface, uint64_t now);
+void mld_tick(struct net *n, uint64_t now);
+
 /* announce.c: tells the link of our addresses after a configuration. */
 void announce_start(struct net_addr *a, uint64_t now);
 void announce_tick(struct net *n, uint64_t now);
@@ -220,10 +233,16 @@ struct output_params {
 	uint8_t proto;
 	uint8_t tos;
 	uint8_t hop_limit;
+	bool fragment;  /* IPv4: not DF but what follows */
+	uint16_t frag;  /* MF and offset */
+	uint32_t ident; /* of the datagram */
 };
 int output_packet(struct net *n, struct rte_mbuf *m, const struct output_params *p, uint64_t now);
-/* As net_output(), with the hop limit; for answers that leave by the interface they came by. */
+/* As net_output(), with the hop limit; for answers that leave by the interface they came by. What
+ * is longer than the MTU goes in fragments. */
 int output_answer(struct net *n, struct rte_mbuf *m, uint8_t iface, const struct ip_addr *src,
 	const struct ip_addr *dst, uint8_t proto, uint64_t now);
+/* fragment.c: an L4 packet longer than the MTU. */
+int fragment_output(struct net *n, struct rte_mbuf *m, const struct output_params *p, uint64_t now);
 
 #endif

@@ -14,7 +14,7 @@
 static const struct ip_addr all_nodes = {.b = {0xff, 2, [15] = 1}};
 
 /* RFC 4291 2.7.1. */
-static struct ip_addr solicited_node(const struct ip_addr *a)
+struct ip_addr nd_solicited_node(const struct ip_addr *a)
 {
 	struct ip_addr r = {.b = {0xff, 2, [11] = 1, [12] = 0xff}};
 
@@ -63,7 +63,7 @@ void nd_solicit(struct net *n, uint8_t iface, const struct ip_addr *target, cons
 	uint64_t now)
 {
 	const struct ip_addr *src = net_iface_source(n, iface, target);
-	struct ip_addr group = solicited_node(target);
+	struct ip_addr group = nd_solicited_node(target);
 
 	if (src == NULL)
 		src = &n->ifaces[iface].link_local;
@@ -121,7 +121,7 @@ static void conflict(struct net *n, const struct net_rx *rx, const struct ip_add
 static bool solicit_input(struct net *n, const struct net_rx *rx, const struct wire_nd *nd,
 	size_t len, const struct ip_addr *src, const struct ip_addr *dst, bool *foreign)
 {
-	struct ip_addr target = ip_addr_from_v6(nd->target), group = solicited_node(&target);
+	struct ip_addr target = ip_addr_from_v6(nd->target), group = nd_solicited_node(&target);
 	bool probe = ip_addr_is_unspecified(src);
 	const uint8_t *mac;
 

@@ -348,8 +348,11 @@ static void set_addrs(struct net *n, uint8_t index, const struct net_iface_confi
 		*a = old != NULL ? *old : (struct net_addr){.addr = ac->addr};
 		a->plen = ac->plen;
 		a->iface = index;
-		if (old == NULL && !n->quiet)
+		if (old == NULL && !n->quiet) {
 			announce_start(a, now);
+			if (!ip_addr_is_v4(&a->addr))
+				mld_start(n, index, now);
+		}
 		*addr_slot(n, &a->addr) = (int16_t)n->addr_count++;
 	}
 }
@@ -398,6 +401,7 @@ int net_set_config(struct net *n, const struct net_config *config, uint64_t now)
 	add_routes(n, config);
 	neigh_reconfigure(n);
 	announce_tick(n, now);
+	mld_tick(n, now);
 	return 0;
 }
 
@@ -443,6 +447,7 @@ void net_tick(struct net *n, uint64_t now)
 {
 	neigh_tick(n, now);
 	announce_tick(n, now);
+	mld_tick(n, now);
 	frag_tick(n, now);
 }
 

@@ -46,7 +46,8 @@ static bool add_ip4(struct rte_mbuf *m, const struct output_params *p, uint64_t 
 		.version_ihl = 0x45,
 		.tos = p->tos,
 		.len = htons((uint16_t)m->pkt_len),
-		.frag = htons(IP4_DF),
+		.id = htons((uint16_t)p->ident),
+		.frag = htons(p->fragment ? p->frag : IP4_DF),
 		.ttl = p->hop_limit,
 		.proto = p->proto,
 		.src = ip_addr_v4(p->src),
@@ -141,6 +142,9 @@ int output_answer(struct net *n, struct rte_mbuf *m, uint8_t iface, const struct
 		if (!r->on_link)
 			p.next_hop = &r->gateway;
 	}
+	if (m->pkt_len + (ip_addr_is_v4(dst) ? sizeof(struct wire_ip4) : sizeof(struct wire_ip6)) >
+		n->ifaces[iface].mtu)
+		return fragment_output(n, m, &p, now);
 	return output_packet(n, m, &p, now);
 }
 

@@ -120,6 +120,7 @@ struct wire_icmp {
 #define ICMP6_ECHO_REQUEST_ 128
 #define ICMP6_ECHO_REPLY_   129
 #define ICMP6_MLD_QUERY     130
+#define ICMP6_MLD_REPORT    131
 #define ICMP6_RS            133
 #define ICMP6_RA            134
 #define ICMP6_NS            135
@@ -131,6 +132,14 @@ struct wire_icmp {
 #define ICMP6_CODE_HEADER   0
 #define ICMP6_CODE_NEXT     1
 #define ICMP6_CODE_OPTION   2
+
+/* RFC 3810 5.2.4, without sources. */
+struct wire_mld_record {
+	uint8_t type;
+	uint8_t aux_len;
+	uint16_t sources;
+	uint8_t group[16];
+} WIRE_PACKED;
 
 /* RFC 4861 4.3, 4.4. `flags` is reserved in a solicitation. */
 struct wire_nd {

@@ -177,12 +177,104 @@ static void a_flood_of_first_fragments_is_bounded_and_expires(void **state)
 	world_destroy(w);
 }
 
+/* RFC 1122 3.2.2.6, RFC 4443 4.2: the answer is as long as the request, whatever the MTU is. */
+static void long_echo(struct world *w, bool v6, uint32_t size)
+{
+	static uint8_t request[8000], reply[8000];
+	const char *us = v6 ? US6 : US4, *peer = v6 ? PEER6 : PEER4;
+	struct ip_addr s = world_addr(peer), d = world_addr(us);
+	uint32_t head = v6 ? 14 + 48 : 14 + 20, got = 0, step = 1400, id = 0;
+
+	for (uint32_t i = 0; i < size; i++)
+		request[i] = (uint8_t)(i * 7);
+	request[0] = v6 ? ICMP6_ECHO_REQUEST_ : ICMP4_ECHO_REQUEST;
+	request[1] = request[2] = request[3] = 0;
+	*(uint16_t *)(request + 2) =
+		world_cksum(request, size, v6 ? world_pseudo(&s, &d, IPPROTO_ICMPV6, size) : 0);
+	for (uint32_t off = 0; off < size; off += step) {
+		uint32_t end = off + step < size ? off + step : size;
+		uint8_t b[2000], p[1600];
+		uint32_t l2 = world_eth(b, 0, 0, v6 ? ETHERTYPE_IPV6_ : ETHERTYPE_IPV4_), len;
+
+		if (v6) {
+			*(struct wire_ip6_frag *)p = (struct wire_ip6_frag){.next = IPPROTO_ICMPV6,
+				.offset = htons((uint16_t)(off | (end < size))),
+				.id = 99};
+			memcpy(p + 8, request + off, end - off);
+			len = world_ip6(b + l2, peer, us, 44, p, 8 + end - off);
+		} else {
+			struct wire_ip4 *ip = (struct wire_ip4 *)(b + l2);
+
+			len = world_ip4(b + l2, peer, us, IPPROTO_ICMP, request + off, end - off);
+			ip->id = htons(99);
+			ip->frag = htons((uint16_t)(off / 8 | (end < size ? IP4_MF : 0)));
+			world_fix_ip4(b + l2);
+		}
+		world_rx(w, 0, b, l2 + len);
+	}
+	net_flush(w->n);
+	assert_true(w->sent_count >= 2);
+	for (uint32_t i = 0; i < w->sent_count; i++) {
+		const struct world_frame *f = &w->sent[i];
+		bool last = i + 1 == w->sent_count;
+		uint32_t off, this_id;
+
+		assert_true(f->len <= 14 + 1500);
+		if (v6) {
+			const struct wire_ip6_frag *h = (const void *)(f->bytes + 54);
+
+			off = ntohs(h->offset) & IP6_FRAG_OFFSET_MASK;
+			assert_int_equal(ntohs(h->offset) & IP6_FRAG_MORE, !last);
+			assert_int_equal(h->next, IPPROTO_ICMPV6);
+			this_id = h->id;
+		} else {
+			const struct wire_ip4 *ip = (const void *)(f->bytes + 14);
+
+			off = (ntohs(ip->frag) & IP4_FRAG_MASK) * 8u;
+			assert_int_equal(ntohs(ip->frag) & ~IP4_FRAG_MASK, last ? 0 : IP4_MF);
+			assert_int_equal(world_cksum(ip, 20, 0), 0);
+			this_id = ip->id;
+		}
+		if (i == 0)
+			id = this_id;
+		assert_int_equal(this_id, id);
+		assert_int_equal(off, got);
+		memcpy(reply + off, f->bytes + head, f->len - head);
+		got += f->len - head;
+	}
+	assert_int_equal(got, size);
+	assert_int_equal(reply[0], v6 ? ICMP6_ECHO_REPLY_ : ICMP4_ECHO_REPLY);
+	assert_int_equal(
+		world_cksum(reply, size, v6 ? world_pseudo(&d, &s, IPPROTO_ICMPV6, size) : 0), 0);
+	assert_memory_equal(reply + 4, request + 4, size - 4);
+	world_clear(w);
+}
+
+static void a_long_echo_is_answered_in_fragments(void **state)
+{
+	static const uint8_t mac[6] = {0x52, 0x54, 0, 0x11, 0x22, 0x33};
+	struct world *w = world_create(false);
+
+	world_know(w, PEER4, mac);
+	world_know(w, PEER6, mac);
+	world_clear(w);
+	for (uint32_t size = 1501; size < 1517; size++) {
+		long_echo(w, false, size);
+		long_echo(w, true, size);
+	}
+	long_echo(w, false, 7777);
+	long_echo(w, true, 7777);
+	assert_int_equal(world_counter(w, "icmp_tx_echo_reply"), 34);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_any_order),
 		cmocka_unit_test(overlaps_are_dropped_whole),
 		cmocka_unit_test(odd_fragments_are_refused),
+		cmocka_unit_test(a_long_echo_is_answered_in_fragments),
 		cmocka_unit_test(a_bad_checksum_of_the_whole_is_noticed),
 		cmocka_unit_test(a_flood_of_first_fragments_is_bounded_and_expires),
 	};
