@@ -271,6 +271,14 @@ static uint32_t worker_tcp_tso_max(void *arg, const struct ip_addr *dst)
 	return net_tx_offloads(w->net, dst) & RTE_ETH_TX_OFFLOAD_TCP_TSO ? 60000 : 0;
 }
 
+static void worker_tcp_confirm(
+	void *arg, const struct ip_addr *src, const struct ip_addr *dst, uint64_t now)
+{
+	struct worker *w = arg;
+
+	net_confirm_neighbour(w->net, src, dst, now);
+}
+
 /* --- The loop's parts --- */
 
 static uint32_t worker_receive(struct worker *w, uint64_t now)
@@ -556,7 +564,8 @@ static int worker_create_tcp(struct worker *w, int socket_id)
 			.output = worker_tcp_output,
 			.mtu = worker_tcp_mtu,
 			.tso_max = worker_tcp_tso_max,
-			.rx_worker = worker_tcp_rx_worker},
+			.rx_worker = worker_tcp_rx_worker,
+			.confirm = worker_tcp_confirm},
 		.wheel = w->wheel,
 		.tx_pool = w->tx_pool,
 		.ctl_pool = w->ctl_pool,

@@ -85,6 +85,19 @@ static void ecn_take(
 		tcp_recovery_ecn(s, c, now);
 }
 
+/* By the second, or nearly: node.aux[0] is the one of the last time, modulo 256. */
+#define CONFIRM_SHIFT 30
+
+static void confirm_neighbour(struct tcp_stack *s, struct tcp_conn *c, uint64_t now)
+{
+	uint8_t second = (uint8_t)(now >> CONFIRM_SHIFT);
+
+	if (c->node.aux[0] == second || s->lower.confirm == NULL)
+		return;
+	c->node.aux[0] = second;
+	s->lower.confirm(s->lower.arg, &c->node.key.local, &c->node.key.remote, now);
+}
+
 bool tcp_ack_segment(
 	struct tcp_stack *s, struct tcp_conn *c, const struct tcp_segment *g, uint64_t now)
 {
@@ -113,6 +126,7 @@ bool tcp_ack_segment(
 	if (seq_gt(g->ack, c->snd_una)) {
 		tcp_scoreboard_ack(s, c, g->ack, &a);
 		c->bytes_acked += a.acked;
+		confirm_neighbour(s, c, now);
 		c->progress_ns = now;
 		c->rto_base_ns =
 			now; /* RFC 6298 5.3: only what acknowledges new data restarts it */

@@ -140,7 +140,7 @@ struct tcp_list {
 
 struct tcp_conn {
 	/* Hot: what every segment in and out touches. Two cache lines. */
-	struct tcp_node node; /* 40 bytes; node.aux[0] unused */
+	struct tcp_node node; /* 40 bytes; node.aux[0]: CONFIRM_SHIFT */
 	uint32_t flags;       /* TCP_F_* */
 	uint32_t snd_una;     /* RFC 9293 3.3.1, names as there */
 	uint32_t snd_nxt;

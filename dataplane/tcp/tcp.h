@@ -78,6 +78,10 @@ struct tcp_lower {
 	 * they arrive), or -1 if it cannot be told. NULL: it never can. */
 	int (*rx_worker)(void *arg, const struct ip_addr *src, uint16_t sport,
 		const struct ip_addr *dst, uint16_t dport);
+	/* The peer acknowledged new data, so the neighbour that leads to it is alive, RFC 4861
+	 * 7.3.1. About once a second for each connection at most. May be NULL. */
+	void (*confirm)(
+		void *arg, const struct ip_addr *src, const struct ip_addr *dst, uint64_t now);
 };
 
 enum tcp_cc {

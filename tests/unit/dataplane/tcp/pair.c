@@ -515,13 +515,22 @@ void pair_config(struct tcp_config *config)
 	memset(config->secret, 0x5a, sizeof(config->secret));
 }
 
+static void link_confirm(
+	void *arg, const struct ip_addr *src, const struct ip_addr *dst, uint64_t now)
+{
+	struct host *h = arg;
+
+	if (ip_addr_equal(src, &h->addr) && ip_addr_equal(dst, &h->p->h[!h->index].addr))
+		h->confirms++;
+}
+
 static void host_create(struct pair *p, int i)
 {
 	struct host *h = &p->h[i];
 	char name[32];
 	struct tcp_params params = {
 		.config = p->config,
-		.lower = {h, link_output_tso, link_mtu, link_tso_max, NULL},
+		.lower = {h, link_output_tso, link_mtu, link_tso_max, NULL, link_confirm},
 		.socket_id = -1,
 	};
 

@@ -67,7 +67,7 @@ struct host {
 	uint16_t mtu;
 	uint32_t tso_max;
 	int fail_output; /* -errno of the lower layer, 0: works */
-	uint64_t segs_out, tso_out;
+	uint64_t segs_out, tso_out, confirms;
 };
 
 struct packet {

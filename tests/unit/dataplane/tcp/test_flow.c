@@ -157,6 +157,25 @@ static void test_keepalive(void **state)
 	finish(p);
 }
 
+/* RFC 4861 7.3.1: progress is the hint, and a cheap one: once a second. */
+static void test_neighbour_is_confirmed(void **state)
+{
+	struct pair *p = established(NULL);
+	uint64_t before = p->h[0].confirms;
+
+	pair_run(p, p->now + 10 * SEC);
+	assert_int_equal(p->h[0].confirms, before);
+	for (int i = 0; i < 100; i++) {
+		p->app[0].to_send += 100;
+		app_push(&p->app[0]);
+		pair_run(p, p->now + 100 * MS);
+	}
+	assert_in_range(p->h[0].confirms - before, 8, 12);
+	/* The other one acknowledged, and sent nothing that could be. */
+	assert_true(p->h[1].confirms <= 1);
+	finish(p);
+}
+
 static void short_timeout(struct tcp_config *c)
 {
 	c->user_timeout_ms = 5000;
@@ -478,6 +497,7 @@ int main(void)
 		cmocka_unit_test(test_silly_window),
 		cmocka_unit_test(test_more),
 		cmocka_unit_test(test_keepalive),
+		cmocka_unit_test(test_neighbour_is_confirmed),
 		cmocka_unit_test(test_user_timeout),
 		cmocka_unit_test(test_orphans),
 		cmocka_unit_test(test_ecn),
